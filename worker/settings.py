@@ -1,0 +1,201 @@
+"""Every setting, read once from the environment (or a `.env` file); Django and Celery both read this module."""
+
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+
+from worker.errors import BroadsheetError
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "worker.settings")
+ROOT = Path(__file__).resolve().parent.parent
+env = environ.Env()
+environ.Env.read_env(Path.cwd() / ".env")
+
+
+def read_secret_key(home: Path) -> str:
+    """Return SECRET_KEY, or the one this home made for itself on first use (mode 0600).
+
+    Raises BroadsheetError if the key given is too short to sign links that must hold for years.
+    """
+    given = env.str("SECRET_KEY", default="")
+    if not given:
+        file = home / "secret_key"
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            with open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as new:
+                new.write(secrets.token_urlsafe(50))
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise BroadsheetError(f"BROADSHEET_HOME {home}: cannot be written ({error.strerror}); "
+                                  "set BROADSHEET_HOME to a directory this user owns") from error
+        given = file.read_text().strip()
+        source = str(file)
+    else:
+        source = "SECRET_KEY"
+    if len(given) < 50 or len(set(given)) < 5:
+        raise BroadsheetError(f"{source} is too weak ({len(given)} characters): give 50 or more random ones, e.g. "
+                              "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'")
+    return given
+
+
+def read_base_url() -> str:
+    """Return BASE_URL without a final slash; raises BroadsheetError unless it is http(s)://host[:port]."""
+    url = env.str("BASE_URL", default="http://127.0.0.1:8000").rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+        raise BroadsheetError(f"BASE_URL {url!r}: give the site's address alone, e.g. https://news.example.org")
+    return url
+
+
+def read_database(home: Path) -> dict[str, object]:
+    """Return Django's DATABASES entry for DATABASE_URL: sqlite or postgres, nothing else."""
+    default = f"sqlite:///{home / 'broadsheet.sqlite3'}"
+    url = env.str("DATABASE_URL", default="") or default
+    try:
+        database = environ.Env.db_url_config(url)
+    except Exception as error:
+        raise BroadsheetError(f"DATABASE_URL cannot be read ({error}); e.g. postgres://user:password@host/name") from error
+    engine = database.get("ENGINE", "")
+    if engine.endswith("sqlite3"):
+        # IMMEDIATE: a writer waits for its turn at BEGIN instead of failing half-way with "database is locked".
+        database["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 30,
+                               "init_command": "PRAGMA journal_mode=WAL;"}
+    elif engine.endswith("postgresql"):
+        database["OPTIONS"] = {**database.get("OPTIONS", {}), "connect_timeout": 10}
+        database["CONN_MAX_AGE"] = 60
+        database["CONN_HEALTH_CHECKS"] = True
+    else:
+        raise BroadsheetError("DATABASE_URL: only sqlite:///file and postgres://user:password@host/name are supported")
+    return database
+
+
+def read_number(name: str, default: int, least: int, most: int) -> int:
+    """Return an integer setting; raises BroadsheetError naming the limits."""
+    try:
+        number = env.int(name, default=default)
+    except ValueError as error:
+        raise BroadsheetError(f"{name}: give a whole number from {least} to {most}") from error
+    if not least <= number <= most:
+        raise BroadsheetError(f"{name} is {number}: give a whole number from {least} to {most}")
+    return number
+
+
+# -- where things are ---------------------------------------------------------------------------------------------
+BROADSHEET_HOME = Path(env.str("BROADSHEET_HOME", default="") or "var").expanduser().resolve()
+_own_feeds = BROADSHEET_HOME / "feeds.toml"  # a home may have its own, as the demo's has
+FEEDS_FILE = Path(
+    env.str("FEEDS_FILE", default="") or (_own_feeds if _own_feeds.is_file() else ROOT / "feeds.toml")
+).expanduser().resolve()
+TEMPLATES_DIR = ROOT / "templates"
+BASE_URL = read_base_url()
+
+# -- secrets ------------------------------------------------------------------------------------------------------
+SECRET_KEY = read_secret_key(BROADSHEET_HOME)
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # old keys, so that old mails' links still work
+
+# -- news ---------------------------------------------------------------------------------------------------------
+FETCH_ALLOW_HOSTS = env.list("FETCH_ALLOW_HOSTS", default=[])  # host or host:port that may be private addresses
+FETCH_TIMEOUT_SECONDS = read_number("FETCH_TIMEOUT_SECONDS", 30, 1, 300)  # the whole exchange, redirects and all
+FETCH_MAX_BYTES = read_number("FETCH_MAX_BYTES", 8_000_000, 10_000, 100_000_000)  # after inflating
+FETCH_RECENT_HOURS = read_number("FETCH_RECENT_HOURS", 96, 1, 8760)  # of a feed's first fetch, what counts as news
+
+# -- post ---------------------------------------------------------------------------------------------------------
+SENDER_URL = env.str("SENDER_URL", default="") or f"maildir:{BROADSHEET_HOME / 'outbox'}"
+SENDGRID_API_KEY = env.str("SENDGRID_API_KEY", default="")
+SENDGRID_HOST = env.str("SENDGRID_HOST", default="") or "https://api.sendgrid.com"
+SENDGRID_WEBHOOK_KEY = env.str("SENDGRID_WEBHOOK_KEY", default="")
+POSTAL_ADDRESS = env.str("POSTAL_ADDRESS", default="")
+DELIVERY_LEASE_SECONDS = read_number("DELIVERY_LEASE_SECONDS", 60, 2, 600)
+
+# -- queue --------------------------------------------------------------------------------------------------------
+REDIS_URL = env.str("REDIS_URL", default="")  # empty: `broadsheet up` starts an embedded one and passes its address on
+WORKER_PROCESSES = read_number("WORKER_PROCESSES", 2, 1, 64)
+LOG_FORMAT = env.str("LOG_FORMAT", default="")  # text, json, or empty: text on a terminal, JSON otherwise
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+
+# -- Django, used thinly ------------------------------------------------------------------------------------------
+_site = urlsplit(BASE_URL)
+DEBUG = False
+ALLOWED_HOSTS = sorted({str(_site.hostname), "127.0.0.1", "localhost", "[::1]", *env.list("ALLOWED_HOSTS", default=[])})
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+CSRF_FAILURE_VIEW = "worker.web.errors.csrf_failure"
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "axes",
+    "worker.storage",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "worker.web.headers.SecurityHeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "worker.web.errors.ErrorsInWordsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "worker.web.urls"
+WSGI_APPLICATION = "worker.web.wsgi.application"
+TEMPLATES = [{
+    "BACKEND": "django.template.backends.django.DjangoTemplates",
+    "DIRS": [TEMPLATES_DIR],
+    "OPTIONS": {
+        "context_processors": [
+            "django.template.context_processors.request",
+            "django.contrib.auth.context_processors.auth",
+            "django.contrib.messages.context_processors.messages",
+            "worker.web.context.site",
+        ],
+    },
+}]
+DATABASES = {"default": read_database(BROADSHEET_HOME)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "storage.Editor"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+LOGIN_URL = "/desk/sign-in/"
+LOGIN_REDIRECT_URL = "/desk/"
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_TEMPLATE = "web/desk/locked.html"
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [ROOT / "worker" / "web" / "static"]
+WHITENOISE_USE_FINDERS = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+X_FRAME_OPTIONS = "SAMEORIGIN"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+_https = _site.scheme == "https"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _https
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TRUST_PROXY", default=False) else None
+LOGGING_CONFIG = None  # worker.logs sets structlog and the standard library up together

@@ -1,0 +1,97 @@
+"""The ledger: one row per issue and reader, and one per letter the service owes a person by itself."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from worker.storage.models.issues import Issue
+from worker.storage.models.readers import Reader, Subscription
+
+
+class DeliveryState(models.TextChoices):
+    """queued > attempting > accepted > delivered, or bounced, failed, uncertain, cancelled, suppressed."""
+
+    QUEUED = "queued"
+    ATTEMPTING = "attempting"  # committed before the network call
+    ACCEPTED = "accepted"  # the next hop took it
+    DELIVERED = "delivered"  # the provider says the mailbox took it
+    BOUNCED = "bounced"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"  # a crash or lost answer came between: never sent again by the machine
+    CANCELLED = "cancelled"
+    SUPPRESSED = "suppressed"  # left or became unwritable between the freeze and the attempt
+
+
+class NoticeKind(models.TextChoices):
+    """Letters the service sends on its own account."""
+
+    CONFIRM = "confirm"
+    WELCOME = "welcome"
+    TERMS = "terms"
+
+
+class Ledger(models.Model):
+    """What every row of post has: its state, who is working on it, and how the last attempt ended."""
+
+    state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.QUEUED)
+    lease_token = models.CharField(max_length=32, blank=True)  # fencing: a worker may change only rows that carry its own
+    leased_until = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(null=True)  # a deferred attempt waits until then
+    attempts = models.PositiveSmallIntegerField(default=0)
+    provider_id = models.CharField(max_length=200, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        abstract = True
+
+
+class Delivery(Ledger):
+    """One copy of one issue for one reader."""
+
+    issue = models.ForeignKey(Issue, on_delete=models.PROTECT, related_name="deliveries")
+    reader = models.ForeignKey(Reader, on_delete=models.SET_NULL, null=True, related_name="deliveries")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["issue", "reader"], name="one_delivery_per_reader")]
+        indexes = [
+            models.Index(fields=["issue", "state"]),
+            models.Index(fields=["issue", "id"], name="delivery_open", condition=Q(state__in=["queued", "attempting"])),
+        ]
+
+    def __str__(self) -> str:
+        return f"delivery {self.pk} {self.state}"
+
+
+class Notice(Ledger):
+    """One letter owed to one reader. `key` makes it unique: the same event never owes the same letter twice."""
+
+    kind = models.CharField(max_length=10, choices=NoticeKind.choices)
+    key = models.CharField(max_length=120, unique=True)
+    reader = models.ForeignKey(Reader, on_delete=models.CASCADE, related_name="notices")
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, null=True, related_name="notices")
+    details = models.JSONField(default=dict)  # what the template needs beyond the reader, never text a visitor typed
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["state", "id"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} notice {self.pk} {self.state}"
+
+
+class ProviderEvent(models.Model):
+    """An event a mail provider reported, kept once by its own id."""
+
+    provider = models.CharField(max_length=20)
+    event_id = models.CharField(max_length=200)
+    kind = models.CharField(max_length=20)  # delivered, bounced, deferred, dropped, complained, left
+    delivery = models.ForeignKey(Delivery, on_delete=models.SET_NULL, null=True, related_name="events")
+    at = models.DateTimeField()
+    detail = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "event_id"], name="provider_event_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.kind}"

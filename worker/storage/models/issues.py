@@ -1,0 +1,113 @@
+"""Issues of a newsletter: what is placed in them, the edition an approval froze, and corrections made afterwards."""
+
+from django.db import models
+from django.utils import timezone
+
+from worker.storage.models.editors import Editor
+from worker.storage.models.news import Story
+
+
+class IssueState(models.TextChoices):
+    """draft > approved > sending > sent, or rejected, cancelled, held."""
+
+    DRAFT = "draft"
+    APPROVED = "approved"
+    SENDING = "sending"
+    SENT = "sent"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    HELD = "held"  # stopped by the breaker or a missed deadline; an editor decides
+
+
+class Section(models.TextChoices):
+    """Where in the issue a story stands."""
+
+    LEAD = "lead"
+    TOP = "top"
+    SHORT = "short"
+
+
+class Issue(models.Model):
+    """One issue of one newsletter. `period` is its day (ISO date); `edition_number` above 1 is another issue of that day."""
+
+    state = models.CharField(max_length=10, choices=IssueState.choices, default=IssueState.DRAFT, db_index=True)
+    newsletter = models.CharField(max_length=40)  # the key in feeds.toml
+    period = models.CharField(max_length=10)
+    edition_number = models.PositiveIntegerField(default=1)
+    subject = models.CharField(max_length=200)
+    preheader = models.CharField(max_length=200, blank=True)
+    note = models.TextField(blank=True)  # why it was rejected, held or cancelled
+    revision = models.PositiveIntegerField(default=1)  # counts the editor's changes; edits name the one they saw
+    drafted_at = models.DateTimeField(default=timezone.now)
+    window_start = models.DateTimeField()
+    window_end = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)  # audience frozen
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["newsletter", "period", "edition_number"], name="one_issue_per_period"),
+        ]
+        ordering = ["-drafted_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.newsletter} {self.slug}"
+
+    @property
+    def slug(self) -> str:
+        """The issue's part of its archive address: 2026-11-23, or 2026-11-23-2 for a second one that day."""
+        return self.period if self.edition_number == 1 else f"{self.period}-{self.edition_number}"
+
+
+class Placement(models.Model):
+    """A story in an issue, with the issue's own copy of its words and sources, free to be edited."""
+
+    issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="placements")
+    story = models.ForeignKey(Story, on_delete=models.PROTECT, related_name="placements")
+    section = models.CharField(max_length=5, choices=Section.choices)
+    position = models.PositiveIntegerField()  # from 0, over the whole issue
+    dropped = models.BooleanField(default=False)
+    headline = models.CharField(max_length=500)
+    summary = models.TextField(blank=True)
+    sentences = models.JSONField(default=list)  # the machine's, with their sources; [] once an editor rewrote the summary
+    sources = models.JSONField(default=list)  # [{"outlet", "title", "url", "published"}], one per outlet, first first
+    edited_by = models.ForeignKey(Editor, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["issue", "story"], name="story_once_per_issue")]
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return self.headline
+
+
+class Edition(models.Model):
+    """The bytes an approver approved: what is sent and archived, and by whom it was let go."""
+
+    issue = models.OneToOneField(Issue, on_delete=models.CASCADE, related_name="edition")
+    subject = models.CharField(max_length=200)
+    html = models.TextField()  # with the reader's links still marked (press.render.MARKS)
+    text = models.TextField()
+    sha256 = models.CharField(max_length=64)
+    preflight = models.JSONField(default=list)
+    approved_by = models.ForeignKey(Editor, on_delete=models.PROTECT, related_name="+")
+    approved_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"edition of {self.issue}"
+
+
+class Correction(models.Model):
+    """What was wrong in an issue that went out, said in the next one and on the corrections page."""
+
+    issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="corrections")
+    text = models.TextField()
+    made_by = models.ForeignKey(Editor, on_delete=models.SET_NULL, null=True, related_name="+")
+    made_at = models.DateTimeField(default=timezone.now)
+    printed_in = models.ForeignKey(Issue, on_delete=models.SET_NULL, null=True, related_name="printed_corrections")
+
+    class Meta:
+        ordering = ["-made_at", "-id"]
+
+    def __str__(self) -> str:
+        return self.text[:80]
