@@ -1,0 +1,1 @@
+"""News comes in: feeds.toml's addresses are fetched, read, and stored as items, each entry once."""
