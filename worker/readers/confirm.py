@@ -1,0 +1,109 @@
+"""The link of a confirmation letter in; what it would confirm, and after the button, confirmed subscriptions out."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from worker.readers.consent import build_consent, lock_reader
+from worker.readers.links import BadLinkError, read_link
+from worker.readers.suppress import is_suppressed
+from worker.storage.models import (
+    Consent,
+    ConsentAction,
+    Notice,
+    NoticeKind,
+    Purpose,
+    Reader,
+    Subscription,
+    SubscriptionState,
+    Terms,
+)
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What a link asks about.
+
+    `state` is open (the button will confirm), done (everything it asked for is confirmed) or stale (the reader has
+    left since, or cannot be written to: this link revives nothing).
+    """
+
+    state: Literal["open", "done", "stale"]
+    reader_id: int
+    email: str
+    newsletters: tuple[str, ...]
+    partners: bool
+    tracking: bool
+    terms: Terms | None
+
+
+def read_confirmation(token: str) -> Confirmation:
+    """Return what the link asks about, changing nothing; raises BadLinkError, or ExpiredLinkError after seven days."""
+    return _look(_find_notice(token))
+
+
+@transaction.atomic
+def confirm(token: str, *, network_address: str | None = None, now: datetime | None = None) -> Confirmation:
+    """Confirm everything the link asks about that is still open, and owe one welcome letter.
+
+    May be repeated: the second time everything is done already. A stale link changes nothing. Raises BadLinkError, or
+    ExpiredLinkError after seven days.
+    """
+    notice = _find_notice(token)
+    reader = lock_reader(notice.reader_id)
+    asked = _look(notice)
+    if reader is None or asked.state != "open":
+        return asked
+    now = now or timezone.now()
+    rows = Subscription.objects.filter(reader=reader, newsletter__in=asked.newsletters)
+    rows.update(state=SubscriptionState.CONFIRMED, confirmed_at=now, left_at=None, confirm_round=F("confirm_round") + 1)
+    _set_flags(reader, asked)
+    Consent.objects.bulk_create(_given_rows(reader, asked, network_address, now))
+    Notice.objects.get_or_create(key=f"welcome:{notice.pk}", defaults={
+        "kind": NoticeKind.WELCOME, "reader": reader, "created_at": now,
+        "details": {"newsletters": list(asked.newsletters)}})
+    return replace(asked, state="done")
+
+
+def _find_notice(token: str) -> Notice:
+    ids = read_link("confirm", token)
+    notice = Notice.objects.select_related("reader").filter(pk=ids.get("notice", 0), kind=NoticeKind.CONFIRM).first()
+    if notice is None:
+        raise BadLinkError("this link belongs to a sign-up that is not on our lists any more: sign up again")
+    return notice
+
+
+def _look(notice: Notice) -> Confirmation:
+    details: dict[str, Any] = notice.details
+    rounds: dict[str, int] = details["rounds"]
+    rows = {row.newsletter: row for row in Subscription.objects.filter(reader=notice.reader, newsletter__in=rounds)}
+    still_open = tuple(key for key, row in sorted(rows.items())
+                       if row.state == SubscriptionState.PENDING and row.confirm_round == rounds[key])
+    done = tuple(key for key, row in sorted(rows.items()) if row.state == SubscriptionState.CONFIRMED)
+    state: Literal["open", "done", "stale"] = "open" if still_open else "done" if done else "stale"
+    if is_suppressed(notice.reader.email):
+        state = "stale"
+    return Confirmation(state=state, reader_id=notice.reader_id, email=notice.reader.email,
+                        newsletters=still_open or done or tuple(sorted(rounds)), partners=details["partners"],
+                        tracking=details["tracking"], terms=Terms.objects.filter(pk=details["terms"]).first())
+
+
+def _set_flags(reader: Reader, asked: Confirmation) -> None:
+    reader.partners = reader.partners or asked.partners
+    reader.tracking = reader.tracking or asked.tracking
+    reader.save(update_fields=["partners", "tracking"])
+
+
+def _given_rows(reader: Reader, asked: Confirmation, network_address: str | None, now: datetime) -> list[Consent]:
+    purposes = [(Purpose.NEWSLETTER, key) for key in asked.newsletters] + [(Purpose.TERMS, "")]
+    if asked.partners:
+        purposes.append((Purpose.PARTNERS, ""))
+    if asked.tracking:
+        purposes.append((Purpose.TRACKING, ""))
+    return [build_consent(reader, purpose, ConsentAction.GIVEN, newsletter=key, method="confirm page",
+                          network_address=network_address, terms=asked.terms, now=now)
+            for purpose, key in purposes]

@@ -1,0 +1,91 @@
+"""What a reader did in, rows of the append-only consent ledger out; and the ledger read back as evidence."""
+
+from datetime import UTC, datetime
+from typing import TypedDict
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from worker.errors import NotFoundError
+from worker.readers.addresses import address_key
+from worker.storage.models import Consent, ConsentAction, Purpose, Reader, Terms
+
+
+class SubscriptionEvidence(TypedDict):
+    """One newsletter of a reader."""
+
+    newsletter: str
+    state: str
+
+
+class ConsentEvidence(TypedDict):
+    """One row of the ledger; `at` is ISO 8601 in UTC."""
+
+    purpose: str
+    action: str
+    at: str
+    version: str
+    wording_sha256: str
+
+
+class Evidence(TypedDict):
+    """What can be shown for one address."""
+
+    email: str
+    subscriptions: list[SubscriptionEvidence]
+    consents: list[ConsentEvidence]
+
+
+def build_consent(reader: Reader, purpose: Purpose, action: ConsentAction, *, method: str, newsletter: str = "",
+                  network_address: str | None = None, source: str = "", terms: Terms | None = None,
+                  now: datetime | None = None) -> Consent:
+    """Return a ledger row that is not stored yet (for `bulk_create`); `terms` is the wording that was shown."""
+    return Consent(
+        reader=reader, purpose=purpose, action=action, newsletter=newsletter, method=method[:30], source=source[:200],
+        network_address=network_address, at=now or timezone.now(),
+        version=terms.version if terms else "", wording_sha256=terms.sha256 if terms else "")
+
+
+def record(reader: Reader, purpose: Purpose, action: ConsentAction, *, method: str, newsletter: str = "",
+           network_address: str | None = None, source: str = "", terms: Terms | None = None,
+           now: datetime | None = None) -> Consent:
+    """Write one row to the ledger and return it."""
+    row = build_consent(reader, purpose, action, newsletter=newsletter, method=method, network_address=network_address,
+                        source=source, terms=terms, now=now)
+    row.save(force_insert=True)
+    return row
+
+
+def find_reader(email: str) -> Reader:
+    """Return the reader with this address in any capitals; raises NotFoundError."""
+    reader = Reader.objects.filter(email_key=address_key(email)).first()
+    if reader is None:
+        raise NotFoundError(f"there is no reader {email.strip()[:254]!r}: check the spelling of the address")
+    return reader
+
+
+def lock_reader(reader_id: int) -> Reader | None:
+    """Return this reader, locked until the transaction ends; None if there is no such reader.
+
+    Whoever changes a reader's subscriptions or ledger takes this lock first, so that no two of them wait for each
+    other. It lets foreign keys pass (no_key): freezing an audience of a million never holds up somebody who leaves.
+    """
+    return Reader.objects.select_for_update(no_key=True).filter(pk=reader_id).first()
+
+
+def history(email: str) -> QuerySet[Consent]:
+    """Return the ledger of one address, oldest first; raises NotFoundError."""
+    return find_reader(email).consents.order_by("at", "id")
+
+
+def evidence(email: str) -> Evidence:
+    """Return the subscriptions and the whole ledger of one address; raises NotFoundError."""
+    reader = find_reader(email)
+    return {
+        "email": reader.email,
+        "subscriptions": [{"newsletter": row.newsletter, "state": row.state}
+                          for row in reader.subscriptions.order_by("newsletter")],
+        "consents": [{"purpose": row.purpose, "action": row.action, "at": row.at.astimezone(UTC).isoformat(),
+                      "version": row.version, "wording_sha256": row.wording_sha256}
+                     for row in reader.consents.order_by("at", "id")],
+    }

@@ -1,0 +1,85 @@
+"""An address in, the lasting rule that it is never written to again out; only a keyed hash of it is kept."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from worker.readers.addresses import address_key
+from worker.readers.consent import build_consent
+from worker.storage.models import Consent, ConsentAction, Purpose, Reader, Subscription, SubscriptionState, Suppression
+
+# What a person did, as against what their mailbox did: only these withdraw a consent.
+_BY_THE_READER = frozenset({"complaint", "request"})
+
+
+@lru_cache(maxsize=16)
+def _derive_key(secret: str) -> bytes:
+    return hashlib.sha256(b"broadsheet.readers.suppress\0" + secret.encode()).digest()
+
+
+def _hash_under(secret: str, email: str) -> str:
+    return hmac.digest(_derive_key(secret), address_key(email).encode(), "sha256").hex()
+
+
+def email_hash(email: str) -> str:
+    """Return the address's HMAC-SHA-256 under today's key, 64 hexadecimal digits."""
+    return _hash_under(settings.SECRET_KEY, email)
+
+
+def suppressed_among(emails: Iterable[str]) -> set[str]:
+    """Return those of `emails`, as given, that must not be written to; hashes made under old keys count too."""
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    by_hash = {_hash_under(secret, email): email for email in set(emails) for secret in secrets}
+    found: set[str] = set()
+    hashes = list(by_hash)
+    for start in range(0, len(hashes), 500):  # SQLite's limit on parameters was once 999
+        found.update(Suppression.objects.filter(email_hash__in=hashes[start : start + 500])
+                     .values_list("email_hash", flat=True))
+    spellings = {address_key(by_hash[digest]) for digest in found}
+    return {email for email in by_hash.values() if address_key(email) in spellings}
+
+
+def suppressed_hashes(emails: Iterable[str]) -> set[str]:
+    """Return `email_hash` of those of `emails` that must not be written to."""
+    return {email_hash(email) for email in suppressed_among(emails)}
+
+
+def is_suppressed(email: str) -> bool:
+    """Say whether this address must not be written to."""
+    return bool(suppressed_among([email]))
+
+
+@transaction.atomic
+def suppress(email: str, reason: str, *, now: datetime | None = None) -> bool:
+    """Never write to this address again; say whether that is new.
+
+    `reason` is bounce, complaint, request or erased. The reader's subscriptions become suppressed in the same
+    transaction, and a complaint or request is also written to the ledger as a consent withdrawn.
+    """
+    now = now or timezone.now()
+    known = is_suppressed(email)
+    if not known:
+        Suppression.objects.get_or_create(email_hash=email_hash(email), defaults={"reason": reason[:30], "at": now})
+    reader = Reader.objects.select_for_update(no_key=True).filter(email_key=address_key(email)).first()
+    if reader:
+        _end_subscriptions(reader, reason, now)
+    return not known
+
+
+def _end_subscriptions(reader: Reader, reason: str, now: datetime) -> None:
+    confirmed = Subscription.objects.filter(
+        reader=reader, state=SubscriptionState.CONFIRMED).values_list("newsletter", flat=True)
+    if reason in _BY_THE_READER:
+        Consent.objects.bulk_create([
+            build_consent(reader, Purpose.NEWSLETTER, ConsentAction.WITHDRAWN, newsletter=key, method=reason, now=now)
+            for key in confirmed])
+    # The round moves on, so that a confirmation link still lying in the mailbox revives nothing.
+    Subscription.objects.filter(reader=reader).exclude(state=SubscriptionState.LEFT).update(
+        state=SubscriptionState.SUPPRESSED, confirm_round=F("confirm_round") + 1)

@@ -1,0 +1,177 @@
+"""templates/terms/*.md in, published wordings out: rows that never change, each with its version and its hash."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import markdown
+import nh3
+from django.conf import settings
+from django.core import signing
+from django.db import transaction
+from django.utils import timezone
+
+from worker import editorial
+from worker.errors import BroadsheetError, ConflictError, NotFoundError
+from worker.storage.models import Terms
+
+KINDS = ("newsletter", "privacy")
+_SEAL = "broadsheet.readers.terms"
+_KEYS = {"version", "effective", "material", "title"}
+_TAGS = {"h1", "h2", "h3", "h4", "p", "ul", "ol", "li", "a", "strong", "em", "br", "hr", "blockquote", "code",
+         "table", "thead", "tbody", "tr", "th", "td"}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One file, read and filled in, not yet published."""
+
+    file: Path
+    kind: str
+    version: str
+    title: str
+    effective: date
+    material: bool
+    wording: str
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the wording, byte for byte, as readers' consents name it."""
+        return hashlib.sha256(self.wording.encode()).hexdigest()
+
+
+def publish_terms(folder: Path | None = None) -> list[Terms]:
+    """Publish every file of templates/terms that is not published yet; return the new rows.
+
+    Running it again changes nothing and returns none. Raises BroadsheetError if a file cannot be read, and
+    ConflictError if a wording already published under this version differs: readers agreed to that one, so a new
+    wording needs a new version.
+    """
+    folder = folder or Path(settings.TEMPLATES_DIR) / "terms"
+    publisher = editorial.load().publisher
+    values = {"publisher": publisher.name,
+              "postal_address": " ".join(settings.POSTAL_ADDRESS.split()) or "postal address not set",
+              "partners": ", ".join(publisher.partners) or "none at present"}
+    drafts = [read_draft(file, values) for file in sorted(folder.glob("*.md"))]
+    if not drafts:
+        raise BroadsheetError(f"{folder}: there are no terms to publish; put newsletter-1.0.md there")
+    with transaction.atomic():
+        return [row for row, is_new in map(_publish, drafts) if is_new]
+
+
+def _publish(draft: Draft) -> tuple[Terms, bool]:
+    row, is_new = Terms.objects.get_or_create(
+        kind=draft.kind, version=draft.version,
+        defaults={"title": draft.title, "wording": draft.wording, "sha256": draft.sha256,
+                  "material": draft.material, "effective": draft.effective})
+    if row.sha256 != draft.sha256:
+        raise ConflictError(
+            f"{draft.file}: version {draft.version} was published on {row.published_at:%Y-%m-%d} with another wording "
+            "(its text, or the publisher, partners or POSTAL_ADDRESS filled into it, has changed since): "
+            "copy it to a file with a new version and put the old text back")
+    return row, is_new
+
+
+def current_terms(kind: str = "newsletter", *, today: date | None = None) -> Terms:
+    """Return the newest wording in force; raises BroadsheetError if none is published."""
+    today = today or timezone.now().astimezone(UTC).date()
+    row = Terms.objects.filter(kind=kind, effective__lte=today).order_by("-effective", "-id").first()
+    if row is None:
+        raise BroadsheetError("no terms are published; run `broadsheet terms publish`")
+    return row
+
+
+def find_terms(version: str, kind: str = "newsletter") -> Terms:
+    """Return one published wording; raises NotFoundError."""
+    row = Terms.objects.filter(kind=kind, version=version).first()
+    if row is None:
+        raise NotFoundError(f"there is no version {version[:20]!r} of the {kind} terms")
+    return row
+
+
+def seal_shown(terms: Terms) -> str:
+    """Return what a form carries along to say which wording stood beside it."""
+    return signing.dumps({"terms": terms.pk}, salt=_SEAL)
+
+
+def read_shown(seal: str) -> Terms | None:
+    """Return the wording a form showed; None if the seal is damaged, missing or older than thirty days."""
+    try:
+        shown = signing.loads(seal[:300], salt=_SEAL, max_age=30 * 24 * 3600)
+    except signing.BadSignature:
+        return None
+    return Terms.objects.filter(pk=shown["terms"]).first()
+
+
+def render_wording(wording: str) -> str:
+    """Return the Markdown as safe HTML: text, lists, tables and links, and nothing that runs or loads."""
+    html = markdown.markdown(wording, extensions=["tables"], output_format="html")
+    return nh3.clean(html, tags=_TAGS, attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto"})
+
+
+def read_draft(file: Path, values: Mapping[str, str]) -> Draft:
+    """Read `KIND-VERSION.md`: front matter between lines of three hyphens, then Markdown with {values} to fill in.
+
+    Raises BroadsheetError naming the file, what is wrong and what is allowed.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BroadsheetError(f"{file}: cannot be read ({error}); save it as UTF-8 text") from error
+    kind = file.stem.partition("-")[0]
+    if kind not in KINDS:
+        raise BroadsheetError(f"{file}: the file's name must begin with one of: {', '.join(KINDS)}")
+    front, wording = _split_front_matter(file, text)
+    return Draft(file=file, kind=kind, version=_read_version(file, front["version"]), title=front["title"][:200],
+                 effective=_read_date(file, front["effective"]), material=_read_flag(file, front["material"]),
+                 wording=_fill(file, wording, values))
+
+
+def _split_front_matter(file: Path, text: str) -> tuple[dict[str, str], str]:
+    head, opened, rest = text.removeprefix("\ufeff").replace("\r\n", "\n").partition("---\n")
+    block, closed, wording = rest.partition("\n---\n")
+    if head.strip() or not opened or not closed or not wording.strip():
+        raise BroadsheetError(f"{file}: begin with a block between two lines of `---` "
+                              f"that gives {', '.join(sorted(_KEYS))}, then the wording")
+    front: dict[str, str] = {}
+    for number, line in enumerate(block.splitlines(), start=2):
+        key, colon, value = line.partition(":")
+        if line.strip() and (not colon or key.strip() not in _KEYS):
+            raise BroadsheetError(f"{file}:{number}: {line.strip()[:60]!r} is not known; "
+                                  f"allowed: {', '.join(sorted(_KEYS))}")
+        if line.strip():
+            front[key.strip()] = value.strip().strip("\"'")
+    for key in sorted(_KEYS):
+        if not front.get(key):
+            raise BroadsheetError(f"{file}: {key} is missing in the block at the top")
+    return front, wording.strip() + "\n"
+
+
+def _read_version(file: Path, text: str) -> str:
+    # It stands in the address of the page and in every consent, so it is kept plain.
+    if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._-]{0,19}", text):
+        raise BroadsheetError(f"{file}: version {text!r}: give 1 to 20 letters, digits, dots or hyphens, such as 1.1")
+    return text
+
+
+def _read_date(file: Path, text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError as error:
+        raise BroadsheetError(f"{file}: effective {text!r}: give a date such as 2026-11-01") from error
+
+
+def _read_flag(file: Path, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise BroadsheetError(f"{file}: material {text!r}: give true or false")
+    return text.lower() == "true"
+
+
+def _fill(file: Path, wording: str, values: Mapping[str, str]) -> str:
+    unknown = sorted(set(re.findall(r"\{([a-z_]+)\}", wording)) - set(values))
+    if unknown:
+        raise BroadsheetError(f"{file}: {{{unknown[0]}}} is not known; allowed: {', '.join(sorted(values))}")
+    return re.sub(r"\{([a-z_]+)\}", lambda match: values[match[1]], wording)
