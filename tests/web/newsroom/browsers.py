@@ -1,0 +1,25 @@
+"""Browsers for the tests: someone who has signed in, and every address of the desk to go to."""
+
+from typing import Any
+
+from django.test import Client
+from django.urls import reverse
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def sign_in(editor: Any, **options: Any) -> Client:
+    """Return a browser in which `editor` has signed in; `options` are Client's."""
+    client = Client(**options)
+    client.force_login(editor, backend=BACKEND)
+    return client
+
+
+def find_address(name: str, issue: Any) -> str:
+    """Return the address of the desk's page or action called `name`, for `issue` and its first story."""
+    from worker.web.newsroom.urls import urlpatterns
+
+    given = {"issue_id": issue.pk, "placement_id": issue.placements.first().pk, "newsletter": "aitrends",
+             "uid": "MQ", "token": "a-b"}
+    pattern = next(pattern for pattern in urlpatterns if pattern.name == name)
+    return reverse(f"desk:{name}", kwargs={key: given[key] for key in pattern.pattern.converters})

@@ -1,0 +1,102 @@
+"""A browser without script, published terms, an issue that went out, and a reader, for the tests of the public pages."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# The rows can only be imported once the settings stand, and this file is read before: hence the imports inside.
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+@pytest.fixture
+def terms(db: None, editorial_file: Path) -> Any:
+    """Return the published newsletter terms."""
+    from worker.readers.terms import current_terms, publish_terms
+
+    publish_terms()
+    return current_terms()
+
+
+@pytest.fixture
+def browser(terms: Any) -> Any:
+    """Return a client that is held to the same cross-site rules as a browser."""
+    from django.test import Client
+
+    return Client(enforce_csrf_checks=True)
+
+
+@pytest.fixture
+def fill_in(browser: Any) -> Callable[..., Any]:
+    """Return a function that opens a page, fills in the first form on it and sends it, as a person would."""
+
+    def open_and_send(path: str, **fields: Any) -> Any:
+        page = browser.get(path).content.decode().partition("</form>")[0]
+        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+        given = {key: value for key, value in fields.items() if value is not None}
+        return browser.post(path, {**{key: unescape(value) for key, value in hidden.items()}, **given})
+
+    return open_and_send
+
+
+@pytest.fixture
+def sign_up(fill_in: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that signs an address up for Daily through the form."""
+
+    def send(email: str = "ada@example.com", **fields: Any) -> Any:
+        return fill_in("/subscribe/", **{"email": email, "newsletters": ["daily"], "agree": "on", **fields})
+
+    return send
+
+
+@pytest.fixture
+def confirm_path() -> Callable[[], str]:
+    """Return a function that gives the path in the newest confirmation letter."""
+    from django.conf import settings
+
+    from worker.readers.links import confirm_url
+    from worker.storage.models import Notice, NoticeKind
+
+    def read() -> str:
+        return confirm_url(Notice.objects.filter(kind=NoticeKind.CONFIRM).latest("id").pk).removeprefix(settings.BASE_URL)
+
+    return read
+
+
+@pytest.fixture
+def ada(terms: Any) -> Any:
+    """Return a reader who confirmed Daily, straight through the steps."""
+    from worker.readers.confirm import confirm
+    from worker.readers.links import sign_link
+    from worker.readers.subscribe import sign_up as sign_up_step
+    from worker.storage.models import Notice, Reader
+
+    sign_up_step("ada@example.com", ["daily"])
+    confirm(sign_link("confirm", notice=Notice.objects.get().pk))
+    return Reader.objects.get()
+
+
+@pytest.fixture
+def make_issue(terms: Any) -> Callable[..., Any]:
+    """Return a function that stores an issue with a lead story and a short item."""
+    from worker.storage.models import Issue, Placement, Story
+
+    def make(state: str = "sent", *, period: str = "2026-11-23", headline: str = "Chip maker slips", summary: str = "It slipped.",
+             newsletter: str = "daily", number: int = 1, url: str = "https://outlet.example/story") -> Any:
+        issue = Issue.objects.create(newsletter=newsletter, period=period, edition_number=number, subject=headline,
+                                     preheader="And more", state=state, window_start=NOW, window_end=NOW, drafted_at=NOW,
+                                     started_at=NOW if state in ("sent", "sending") else None)
+        for position, (section, dropped) in enumerate([("lead", False), ("short", False), ("short", True)]):
+            story = Story.objects.create(headline=headline, first_at=NOW, last_at=NOW)
+            Placement.objects.create(
+                issue=issue, story=story, section=section, position=position, dropped=dropped,
+                headline="Withdrawn words" if dropped else headline if section == "lead" else "A short item",
+                summary=summary if section == "lead" else "",
+                sources=[{"outlet": "First Outlet", "title": "Its title", "url": url, "published": NOW.isoformat()}])
+        return issue
+
+    return make

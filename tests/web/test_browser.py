@@ -1,0 +1,131 @@
+"""Pages in a real browser, on a phone and on a desktop: they fit, nothing is blocked, and they work without a mouse."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from worker.delivery.audience import freeze_audience, start_issue
+from worker.issues.draft import draft_issue
+from worker.press.approve import approve_issue
+from worker.press.render import render_proof
+from worker.readers.terms import publish_terms
+from worker.storage.models import Feed, Issue, IssueState, Item, ItemState, Story, StoryState
+from worker.web.newsroom.entry import make_entry_link
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
+HOSTILE = '"><script>document.title="stolen"</script><img src=x onerror="document.title=\'stolen\'">'
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not there"),
+    pytest.mark.django_db(transaction=True),
+]
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in the test's own thread
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[
+            "--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def paper(editorial_file: Any, approver: Any) -> Issue:
+    """A sent issue and a draft; one headline and one outlet's title are hostile."""
+    publish_terms()
+    now = datetime.now(UTC)
+    feeds = [Feed.objects.create(name=name) for name in ("first-outlet", "second-outlet")]
+    for number, headline in enumerate(["Aurora Labs delays its Borealis model", HOSTILE,
+                                       "Averyveryverylongwordthatnothingbreaks" * 5]):
+        text = f"This is the first sentence of story {number}."
+        story = Story.objects.create(state=StoryState.SUMMARISED, headline=headline, first_at=now, last_at=now,
+                                     slug=f"story-{number}")
+        for feed in feeds:
+            item = Item.objects.create(
+                feed=feed, identity=f"{feed.name}-{number}", url=f"https://{feed.name}.example/{number}", title=headline,
+                summary=text, at=now - timedelta(hours=1), story=story, state=ItemState.GROUPED)
+        story.sentences = [{"text": text, "item": item.pk, "passage": text}]
+        story.save()
+    issue = draft_issue("aitrends")
+    approve_issue(issue.pk, editor=approver, proof_sha256=render_proof(issue).sha256)
+    start_issue(issue.pk, by=approver.email)
+    freeze_audience(issue.pk)
+    Issue.objects.filter(pk=issue.pk).update(state=IssueState.SENT, sent_at=now)
+    return draft_issue("daily")
+
+
+@pytest.fixture(params=SIZES)
+def page(request: pytest.FixtureRequest, browser: Any, live_server: Any, settings: Any) -> Iterator[Any]:
+    """A page whose console errors fail the test: a blocked style or script is one."""
+    settings.BASE_URL = live_server.url
+    settings.CSRF_TRUSTED_ORIGINS = [live_server.url]
+    width, height = SIZES[request.param]
+    context = browser.new_context(viewport={"width": width, "height": height}, base_url=live_server.url)
+    opened = context.new_page()
+    troubles: list[str] = []
+    opened.on("pageerror", lambda error: troubles.append(str(error)))
+    opened.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+    yield opened
+    context.close()
+    assert troubles == []
+
+
+def assert_fits(page: Any) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], page.url
+    assert "stolen" not in page.title()
+
+
+@pytest.mark.parametrize("path", ["/", "/subscribe/", "/archive/", "/terms/", "/privacy/", "/corrections/"])
+def test_public_pages_fit(page: Any, paper: Issue, path: str) -> None:
+    assert page.goto(path).status == 200
+    assert_fits(page)
+
+
+def test_the_archived_issue_fits_and_hostile_titles_are_text(page: Any, paper: Issue) -> None:
+    page.goto("/archive/")
+    page.get_by_role("link", name="Aurora Labs").first.click()
+    assert_fits(page)
+    assert page.get_by_text("<script>").first.is_visible()
+
+
+def test_a_visitor_signs_up_by_keyboard(page: Any, paper: Issue) -> None:
+    page.goto("/subscribe/")
+    page.locator("input[name=newsletters]").first.focus()
+    page.keyboard.press("Space")
+    page.locator("input[name=email]").focus()
+    page.keyboard.type("reader@example.com")
+    page.locator("input[name=agree]").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.get_by_text("reader@example.com").wait_for()
+    assert_fits(page)
+
+
+def test_an_editor_enters_rewrites_and_approves(page: Any, paper: Issue, approver: Any) -> None:
+    page.goto(make_entry_link(approver))
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/desk/**")
+    assert_fits(page)
+    page.goto(f"/desk/issues/{paper.pk}/")
+    assert_fits(page)
+    story = page.locator(f"#story-{paper.placements.first().pk}")
+    story.get_by_text("Edit", exact=True).click()
+    story.locator("[name=headline]").fill("A headline an editor wrote")
+    story.get_by_role("button", name="Save").click()
+    page.get_by_text("A headline an editor wrote").first.wait_for()
+    assert paper.placements.first().headline == "A headline an editor wrote"
+    frame = page.frame_locator("iframe").first
+    frame.get_by_text("A headline an editor wrote").first.wait_for()
+    page.get_by_role("button", name="Approve, send later").click()
+    page.get_by_text("Approved.").first.wait_for()
+    paper.refresh_from_db()
+    assert paper.state == IssueState.APPROVED
+    assert_fits(page)

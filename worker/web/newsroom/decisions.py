@@ -1,0 +1,140 @@
+"""An editor's decision about a whole issue in, the step of the room it belongs to called, its page out."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from worker.delivery.audience import start_issue
+from worker.delivery.breaker import resume_issue
+from worker.delivery.deliver import cancel_issue
+from worker.errors import BroadsheetError, NotFoundError
+from worker.issues import edit
+from worker.issues.draft import draft_issue
+from worker.press.approve import approve_issue, withdraw_approval
+from worker.tasks import nudge
+from worker.web.errors import status_of
+from worker.web.newsroom.edits import answer
+from worker.web.newsroom.forms import ApproveForm, CancelForm, NoteForm, RevisionForm
+from worker.web.newsroom.guards import editor_of, for_approvers, for_editors
+from worker.web.newsroom.issue import show_issue
+from worker.web.newsroom.sheet import find_issue
+
+
+@for_editors
+@require_POST
+def draft(request: HttpRequest, newsletter: str) -> HttpResponse:
+    """Propose this period's issue now, or with `again` another one from the same stories."""
+    try:
+        issue = draft_issue(newsletter, again=request.POST.get("again") == "1")
+    except BroadsheetError as error:
+        messages.warning(request, f"No draft: {error}.")
+        return redirect("desk:front")
+    return redirect("desk:issue", issue_id=issue.pk)
+
+
+@for_approvers
+@require_POST
+def approve(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Let the proof that was on the screen go, and start sending it if that button was pressed."""
+    form = ApproveForm(request.POST)
+    if not form.is_valid():
+        return _refuse(request, issue_id, 422, f"Not approved. {form.words()}")
+    editor = editor_of(request)
+
+    def decide() -> str:
+        approve_issue(issue_id, editor=editor, proof_sha256=form.cleaned_data["proof_sha256"])
+        if form.cleaned_data["send"] == "later":
+            return "Approved. Nothing is sent until an approver says so."
+        _start(issue_id, editor.email)
+        return "Approved, and on its way."
+
+    return _decide(request, issue_id, "Not approved", decide)
+
+
+@for_approvers
+@require_POST
+def withdraw(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Take the approval back: the issue is a draft again."""
+    def decide() -> str:
+        withdraw_approval(issue_id, editor=editor_of(request))
+        return "The approval is withdrawn. The issue is a draft again."
+
+    return _decide(request, issue_id, "Not withdrawn", decide)
+
+
+@for_approvers
+@require_POST
+def send(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Start sending an approved issue."""
+    def decide() -> str:
+        _start(issue_id, editor_of(request).email)
+        return "On its way."
+
+    return _decide(request, issue_id, "Not sent", decide)
+
+
+@for_approvers
+@require_POST
+def resume(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Go on with an issue that was held on its way to readers."""
+    def decide() -> str:
+        resume_issue(issue_id, by=editor_of(request).email)
+        nudge("deliver", issue_id)
+        return "It goes on."
+
+    return _decide(request, issue_id, "Not resumed", decide)
+
+
+@for_approvers
+@require_POST
+def cancel(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Stop an issue for good; copies that are out cannot be called back."""
+    form = CancelForm(request.POST)
+    if not form.is_valid():
+        return _refuse(request, issue_id, 422, f"Not cancelled. {form.words()}")
+
+    def decide() -> str:
+        spared = cancel_issue(issue_id, by=editor_of(request).email, note=form.cleaned_data["note"])
+        return f"Cancelled. {spared} readers will not get it." if spared else "Cancelled."
+
+    return _decide(request, issue_id, "Not cancelled", decide)
+
+
+@for_approvers
+@require_POST
+def reject(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Reject the draft with a note; it is never sent."""
+    return answer(request, issue_id, NoteForm(request.POST), "reject", None,
+                  lambda form: edit.reject(issue_id, editor=editor_of(request), **form))
+
+
+@for_approvers
+@require_POST
+def reopen(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Make a draft again of an issue that was held at its deadline."""
+    return answer(request, issue_id, RevisionForm(request.POST), "reopen", None,
+                  lambda form: edit.reopen(issue_id, editor=editor_of(request), **form))
+
+
+def _start(issue_id: int, by: str) -> None:
+    start_issue(issue_id, by=by)
+    nudge("deliver", issue_id)
+
+
+def _decide(request: HttpRequest, issue_id: int, refused: str, decide: Callable[[], str]) -> HttpResponse:
+    """Run a decision; its refusal is shown on the issue as it stands now."""
+    try:
+        done = decide()
+    except NotFoundError:
+        raise
+    except BroadsheetError as error:
+        return _refuse(request, issue_id, status_of(error), f"{refused}: {error}.")
+    messages.success(request, done)
+    return redirect("desk:issue", issue_id=issue_id)
+
+
+def _refuse(request: HttpRequest, issue_id: int, status: int, trouble: str) -> HttpResponse:
+    return show_issue(request, find_issue(issue_id), status=status, trouble=trouble)

@@ -1,0 +1,86 @@
+"""An editor's form in, one change by the issues room and the issue as it then stands out. Refused text comes back."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from worker.errors import BroadsheetError, NotFoundError
+from worker.issues import corrections, edit
+from worker.web.errors import status_of
+from worker.web.newsroom.forms import CorrectionForm, MoveForm, PlainForm, RetitleForm, RevisionForm, RewriteForm
+from worker.web.newsroom.guards import editor_of, for_editors
+from worker.web.newsroom.issue import show_issue
+from worker.web.newsroom.sheet import Kept, find_issue
+
+
+@for_editors
+@require_POST
+def rewrite(request: HttpRequest, issue_id: int, placement_id: int) -> HttpResponse:
+    """Save a story's headline and summary."""
+    return answer(request, issue_id, RewriteForm(request.POST), "rewrite", placement_id,
+                  lambda form: edit.rewrite(issue_id, editor=editor_of(request), placement_id=placement_id, **form))
+
+
+@for_editors
+@require_POST
+def move(request: HttpRequest, issue_id: int, placement_id: int) -> HttpResponse:
+    """Move a story to a place, counted from 1 on the page and from 0 in the issue."""
+    return answer(request, issue_id, MoveForm(request.POST), "move", placement_id, lambda form: edit.move(
+        issue_id, editor=editor_of(request), placement_id=placement_id, revision=form["revision"], to=form["to"] - 1))
+
+
+@for_editors
+@require_POST
+def drop(request: HttpRequest, issue_id: int, placement_id: int) -> HttpResponse:
+    """Take a story out."""
+    return answer(request, issue_id, RevisionForm(request.POST), "drop", placement_id,
+                  lambda form: edit.drop(issue_id, editor=editor_of(request), placement_id=placement_id, **form))
+
+
+@for_editors
+@require_POST
+def restore(request: HttpRequest, issue_id: int, placement_id: int) -> HttpResponse:
+    """Put a dropped story back."""
+    return answer(request, issue_id, RevisionForm(request.POST), "restore", placement_id,
+                  lambda form: edit.restore(issue_id, editor=editor_of(request), placement_id=placement_id, **form))
+
+
+@for_editors
+@require_POST
+def retitle(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Save the subject and the preheader."""
+    return answer(request, issue_id, RetitleForm(request.POST), "retitle", None,
+                  lambda form: edit.retitle(issue_id, editor=editor_of(request), **form))
+
+
+@for_editors
+@require_POST
+def correct(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Record what was wrong in an issue that went out."""
+    return answer(request, issue_id, CorrectionForm(request.POST), "correct", None,
+                  lambda form: corrections.record_correction(issue_id, editor=editor_of(request), **form))
+
+
+def answer(
+    request: HttpRequest, issue_id: int, form: PlainForm, name: str, placement_id: int | None,
+    change: Callable[[dict[str, Any]], object],
+) -> HttpResponse:
+    """Check the form, make the change, and show the issue again; what was typed comes back if it was not saved."""
+    kept = Kept(name, {key: request.POST.get(key, "") for key in form.fields}, placement_id)
+    if not form.is_valid():
+        return show_issue(request, find_issue(issue_id), status=422, trouble=f"Not saved. {form.words()}", kept=kept)
+    try:
+        change(form.cleaned_data)
+    except NotFoundError:
+        raise
+    except BroadsheetError as error:
+        trouble = f"Not saved: {error}."
+        return show_issue(request, find_issue(issue_id), status=status_of(error), trouble=trouble, kept=kept)
+    if getattr(request, "htmx", False):
+        return show_issue(request, find_issue(issue_id))
+    anchor = f"#story-{placement_id}" if placement_id else "#decision"
+    return redirect(reverse("desk:issue", args=[issue_id]) + anchor)

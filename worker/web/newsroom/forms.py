@@ -1,0 +1,93 @@
+"""What editors type in, checked for form (length, presence, number); whether it is allowed is for the rooms to say."""
+
+from typing import Any
+
+from django import forms
+
+from worker.issues.corrections import CORRECTION_LENGTH
+from worker.issues.edit import HEADLINE_LENGTH, NOTE_LENGTH, SUBJECT_LIMIT, SUMMARY_LENGTH
+
+
+class PlainForm(forms.Form):
+    """A form whose ids are unique on a page that shows the same form for every story."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("auto_id", False)
+        kwargs.setdefault("label_suffix", "")
+        super().__init__(*args, **kwargs)
+
+    def words(self) -> str:
+        """Return what is wrong as one line."""
+        return " ".join(f"{self.fields[name].label or name}: {' '.join(str(fault) for fault in faults)}"
+                        for name, faults in self.errors.items())
+
+
+class LineField(forms.CharField):
+    """One line of text: breaks and runs of blanks become one blank, so that none can end up in a mail's header."""
+
+    def to_python(self, value: object) -> str:
+        return " ".join(str(super().to_python(value)).split())
+
+
+class SignInForm(forms.Form):
+    """Address and password. The address is compared without regard to case, so the throttle counts it that way too."""
+
+    email = forms.EmailField(label="E-mail address", max_length=254,
+                             widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}))
+    password = forms.CharField(label="Password", max_length=4096, strip=False,
+                               widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}))
+
+    def clean_email(self) -> str:
+        """Fold the case."""
+        return str(self.cleaned_data["email"]).strip().lower()
+
+
+class RevisionForm(PlainForm):
+    """An edit names the revision of the issue that was on the screen."""
+
+    revision = forms.IntegerField(min_value=0)
+
+
+class RewriteForm(RevisionForm):
+    """The words of one story in an issue."""
+
+    headline = LineField(label="Headline", max_length=HEADLINE_LENGTH)
+    summary = forms.CharField(label="Summary", max_length=SUMMARY_LENGTH, required=False)
+
+
+class MoveForm(RevisionForm):
+    """Where a story goes: a place counted from 1, as the page shows it."""
+
+    to = forms.IntegerField(label="Place", min_value=1, max_value=1000)
+
+
+class RetitleForm(RevisionForm):
+    """The mail's subject and the line that mail programs show after it."""
+
+    subject = LineField(label="Subject", max_length=SUBJECT_LIMIT)
+    preheader = LineField(label="Preheader", max_length=SUBJECT_LIMIT, required=False)
+
+
+class NoteForm(RevisionForm):
+    """Why an issue is rejected."""
+
+    note = forms.CharField(label="Note", max_length=NOTE_LENGTH)
+
+
+class CancelForm(PlainForm):
+    """Why an issue is stopped; when readers are getting it, there may be no time to write."""
+
+    note = LineField(label="Note", max_length=NOTE_LENGTH, required=False)
+
+
+class ApproveForm(PlainForm):
+    """The hash of the proof that was on the screen, and whether to start sending."""
+
+    proof_sha256 = forms.RegexField(r"\A[0-9a-f]{64}\Z", label="Proof")
+    send = forms.ChoiceField(choices=[("now", "now"), ("later", "later")])
+
+
+class CorrectionForm(PlainForm):
+    """What was wrong in an issue that went out."""
+
+    text = forms.CharField(label="Correction", max_length=CORRECTION_LENGTH)

@@ -1,0 +1,63 @@
+"""An issue's number in, its page out: the proof beside the stories, and what may be done with it now."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from worker.issues import corrections, edit
+from worker.storage.models import Issue, IssueState
+from worker.web.headers import FOREIGN_POLICY
+from worker.web.newsroom.guards import for_editors
+from worker.web.newsroom.sheet import Kept, count_readers, find_issue, read_proof, read_sheet
+
+LIMITS = {"headline": edit.HEADLINE_LENGTH, "summary": edit.SUMMARY_LENGTH, "subject": edit.SUBJECT_LIMIT,
+          "note": edit.NOTE_LENGTH, "correction": corrections.CORRECTION_LENGTH}
+
+
+@for_editors
+@require_safe
+def issue(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """The page of one issue."""
+    return show_issue(request, find_issue(issue_id))
+
+
+def show_issue(
+    request: HttpRequest, found: Issue, *, status: int = 200, trouble: str = "", kept: Kept | None = None
+) -> HttpResponse:
+    """Answer with the issue as it stands now: the whole page, or for htmx its panes alone."""
+    template = "web/desk/_panes.html" if getattr(request, "htmx", False) else "web/desk/issue.html"
+    sheet = read_sheet(found, trouble=trouble, kept=kept)
+    return render(request, template, {"sheet": sheet, "issue": found, "limits": LIMITS, "here": "issue"}, status=status)
+
+
+@for_editors
+@require_safe
+def progress(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """How far the copies have come; the page asks again every few seconds while they are on their way."""
+    found = find_issue(issue_id)
+    audience, slices = count_readers(found)
+    moving = found.state == IssueState.SENDING
+    context = {"issue": found, "audience": audience, "slices": slices, "moving": moving}
+    template = "web/desk/_progress.html" if getattr(request, "htmx", False) else "web/desk/progress.html"
+    response = render(request, template, context)
+    if not moving:
+        response.headers["HX-Refresh"] = "true"  # the last copy is out: the rest of the page has changed too
+    return response
+
+
+@for_editors
+@require_safe
+def proof_html(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """The mail as it would be sent, for a sandboxed frame: it may style itself and do nothing else."""
+    return _show_proof(read_proof(find_issue(issue_id)).html, "text/html; charset=utf-8")
+
+
+@for_editors
+@require_safe
+def proof_text(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """The mail's plain-text part."""
+    return _show_proof(read_proof(find_issue(issue_id)).text, "text/plain; charset=utf-8")
+
+
+def _show_proof(body: str, content_type: str) -> HttpResponse:
+    return HttpResponse(body, content_type=content_type, headers={"Content-Security-Policy": FOREIGN_POLICY})

@@ -1,0 +1,52 @@
+"""What every page that a reader's link opens has in common: small bodies, no copies kept, no search engine."""
+
+import ipaddress
+from collections.abc import Callable
+from functools import wraps
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import add_never_cache_headers
+
+View = Callable[..., HttpResponseBase]
+LARGEST_FORM = 20_000  # bytes; the largest honest one, with every box ticked, has about a thousand
+
+
+def small_body(view: View) -> View:
+    """Refuse a form that is far larger than any of ours, before it is read."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponseBase:
+        if body_length(request) > LARGEST_FORM:
+            return HttpResponse("The form is too large.\n", status=413, content_type="text/plain; charset=utf-8")
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def personal(view: View) -> View:
+    """Mark the answer as one person's: no cache keeps it, no search engine lists it."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponseBase:
+        response = view(request, *args, **kwargs)
+        add_never_cache_headers(response)
+        response.headers["X-Robots-Tag"] = "noindex, nofollow"
+        return response
+
+    return guarded
+
+
+def body_length(request: HttpRequest) -> int:
+    """Return the body's announced length in bytes; a body of unknown length counts as none (Django reads none then)."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+def network_address(request: HttpRequest) -> str | None:
+    """Return the address the request came from; None if the server does not say (a Unix socket)."""
+    try:
+        return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
+    except ValueError:
+        return None

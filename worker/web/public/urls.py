@@ -1,0 +1,31 @@
+"""A reader's path in, its view out. These addresses stand in mails already sent: they are added to, never changed."""
+
+from django.urls import path
+
+from worker.web.public import archive, confirming, leaving, own, papers, signup, syndication
+
+app_name = "public"
+urlpatterns = [
+    path("", signup.front, name="front"),
+    path("subscribe/", signup.subscribe, name="subscribe"),
+    path("confirm/<str:token>/", confirming.confirm, name="confirm"),
+    path("unsubscribe/<str:token>/", leaving.unsubscribe, name="unsubscribe"),
+    path("preferences/<str:token>/", own.preferences, name="preferences"),
+    path("preferences/<str:token>/data/", own.data, name="data"),
+    path("preferences/<str:token>/erase/", own.erase, name="erase"),
+    # Some mail programs cut the last slash off a link; a POST would not survive the redirect that puts it back.
+    path("confirm/<str:token>", confirming.confirm),
+    path("unsubscribe/<str:token>", leaving.unsubscribe),
+    path("preferences/<str:token>", own.preferences),
+    path("archive/", archive.archive, name="archive"),
+    path("archive/<slug:newsletter>/", archive.archive, name="archive_of"),
+    path("archive/<slug:newsletter>/<slug:slug>/", archive.issue, name="issue"),
+    path("corrections/", archive.corrections, name="corrections"),
+    path("terms/", papers.terms, name="terms"),
+    path("terms/<str:version>/", papers.terms, name="terms_version"),
+    path("privacy/", papers.privacy, name="privacy"),
+    path("privacy/<str:version>/", papers.privacy, name="privacy_version"),
+    path("feed.atom", syndication.atom, name="atom"),
+    path("feed.json", syndication.json_feed, name="json_feed"),
+    path("robots.txt", papers.robots, name="robots"),
+]
