@@ -1,0 +1,48 @@
+"""Stories for the tests of issues and press: what gathering, grouping and summarising would have left."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from worker.storage.models import Feed, Issue, IssueState, Item, ItemState, Story, StoryState
+
+NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)  # a Monday, half an hour after aitrends' time to draft
+
+
+def make_story(
+    headline: str,
+    feeds: Sequence[str] = ("first-outlet",),
+    *,
+    at: datetime = NOW - timedelta(hours=2),
+    seen_at: datetime | None = None,
+    sentences: Sequence[str] = ("One sentence.", "Another one."),
+    url: str = "https://outlet.example/{feed}/{story}",
+) -> Story:
+    """Return a summarised story, one item a feed, whose sentences are traced to the first item."""
+    story = Story.objects.create(state=StoryState.SUMMARISED, headline=headline, first_at=at, last_at=at)
+    items = [
+        Item.objects.create(
+            feed=Feed.objects.get_or_create(name=name)[0], identity=f"{story.pk}-{name}", title=headline[:500],
+            url=url.format(feed=name, story=story.pk), summary=" ".join(sentences), published_at=at, at=at,
+            seen_at=seen_at or at, state=ItemState.GROUPED, story=story)
+        for name in feeds
+    ]
+    story.sentences = [{"text": text, "item": items[0].pk, "passage": text} for text in sentences]
+    story.save()
+    return story
+
+
+def send_out(issue: Issue) -> Issue:
+    """Return the issue as delivery leaves it."""
+    issue.state, issue.started_at, issue.sent_at = IssueState.SENT, NOW, NOW
+    issue.save()
+    return issue
+
+
+def headlines(issue: Issue) -> list[str]:
+    """Return what the issue prints, in order."""
+    return [placement.headline for placement in issue.placements.filter(dropped=False)]
+
+
+def sections(issue: Issue) -> list[str]:
+    """Return the sections of what the issue prints, in order."""
+    return [placement.section for placement in issue.placements.filter(dropped=False)]

@@ -1,0 +1,135 @@
+"""What the last check finds, and whether it lets the issue go."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.issues.paper import NOW, make_story, send_out
+from worker.issues import edit
+from worker.issues.draft import draft_issue
+from worker.press.preflight import Finding, check_proof
+from worker.press.proof import UNSUBSCRIBE_MARK, Proof
+from worker.press.render import render_proof
+from worker.storage.models import Editor, Issue, Item, Placement
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("editorial_file")]
+
+
+@pytest.fixture
+def issue() -> Issue:
+    make_story("The lead", ["first-outlet", "second-outlet"])
+    make_story("The second")
+    return draft_issue("aitrends", now=NOW)
+
+
+def find(issue: Issue, check: str, proof: Proof | None = None) -> Finding:
+    return next(found for found in check_proof(issue, proof or render_proof(issue)) if found.check == check)
+
+
+def test_a_sound_issue_passes_every_check(issue: Issue) -> None:
+    assert [found for found in check_proof(issue, render_proof(issue)) if not found.ok] == []
+
+
+@pytest.mark.parametrize(("check", "change", "words"), [
+    ("subject", lambda p: replace(p, subject=""), "empty"),
+    ("subject", lambda p: replace(p, subject="a\nBcc: b"), "control character"),
+    ("size", lambda p: replace(p, html=p.html + " " * 90_000), "would cut it off"),
+    ("plain text", lambda p: replace(p, text=""), "no plain-text part"),
+    ("plain text", lambda p: replace(p, text=p.text.replace("The second", "")), "leaves out “The second”"),
+    ("unsubscribe and preferences", lambda p: replace(p, html=p.html.replace(UNSUBSCRIBE_MARK, "")),
+     "unsubscribe link 0 times"),
+    ("unsubscribe and preferences", lambda p: replace(p, text=p.text + UNSUBSCRIBE_MARK), "unsubscribe link 2 times"),
+    ("postal address", lambda p: replace(p, text=p.text.replace("Example Street", "")), "missing from the mail"),
+    ("placeholders", lambda p: replace(p, text=p.text + "{{ name }}"), "came out with {{"),
+    ("html", lambda p: replace(p, html=p.html.replace("</body>", "<script>x</script></body>")), "<script>"),
+])
+def test_a_fault_in_the_proof_blocks_approval(issue: Issue, check: str, change: Any, words: str) -> None:
+    found = find(issue, check, change(render_proof(issue)))
+
+    assert (found.ok, found.blocking) == (False, True)
+    assert words in found.message
+
+
+def test_a_long_subject_is_a_warning(issue: Issue, editor: Editor) -> None:
+    edit.retitle(issue.pk, editor=editor, revision=1, subject="x" * 79, preheader="")
+    issue.refresh_from_db()
+
+    assert find(issue, "subject length") == Finding(
+        "subject length", False, False, "the subject has 79 characters and will be cut short; 78 at most are read")
+
+
+@pytest.mark.parametrize(("sender", "blocking"), [
+    ("maildir:/tmp/outbox", False), ("smtp://relay.example:25", True), ("sendgrid:", True),
+])
+def test_without_a_postal_address_only_the_local_sender_may_go(
+    issue: Issue, settings: Any, sender: str, blocking: bool
+) -> None:
+    settings.POSTAL_ADDRESS, settings.SENDER_URL = "", sender
+
+    found = find(issue, "postal address")
+
+    assert (found.ok, found.blocking) == (False, blocking)
+    assert "POSTAL_ADDRESS is empty" in found.message
+
+
+def test_a_sentence_nobody_answers_for_blocks_approval(issue: Issue, editor: Editor) -> None:
+    placement = issue.placements.get(position=1)
+    placement.summary += " An invented one."
+    placement.save()
+    assert "“The second” has a sentence without a source" in find(issue, "evidence").message
+
+    edit.rewrite(issue.pk, editor=editor, revision=1, placement_id=placement.pk, headline="The second", summary="Mine.")
+    assert find(issue, "evidence").ok
+
+
+def test_short_items_print_no_summary_and_need_none_in_the_text(issue: Issue) -> None:
+    issue.placements.filter(position=1).update(section="short", summary="Only in the rows.", sentences=[])
+    proof = render_proof(issue)
+
+    assert "Only in the rows." not in proof.html + proof.text
+    assert [found for found in check_proof(issue, proof) if not found.ok] == []
+
+
+def test_a_source_that_left_the_story_blocks_approval(issue: Issue) -> None:
+    Item.objects.filter(story=issue.placements.get(position=1).story).update(story=None)
+
+    assert not find(issue, "evidence").ok
+
+
+def test_an_issue_without_a_story_is_stopped(issue: Issue, editor: Editor) -> None:
+    for revision, placement in enumerate(issue.placements.all(), 1):
+        edit.drop(issue.pk, editor=editor, revision=revision, placement_id=placement.pk)
+
+    assert "prints no story" in find(issue, "stories").message
+
+
+def test_a_dropped_story_that_is_printed_all_the_same_is_noticed(issue: Issue, editor: Editor) -> None:
+    before = render_proof(issue)
+    edit.drop(issue.pk, editor=editor, revision=1, placement_id=issue.placements.get(position=1).pk)
+
+    assert "“The second” was dropped" in find(issue, "dropped stories", before).message
+    assert find(issue, "dropped stories").ok
+
+
+def test_a_story_readers_have_had_is_stopped_unless_the_day_is_repeated_by_hand(issue: Issue) -> None:
+    again = draft_issue("aitrends", now=NOW, again=True)
+    send_out(issue)
+    assert find(again, "repeats").ok
+
+    again.period = "2026-11-24"
+    again.save()
+    assert "was in the issue of 2026-11-23 already" in find(again, "repeats").message
+
+
+def test_an_outlet_without_a_safe_link_is_named_and_warned_of(issue: Issue) -> None:
+    placement = issue.placements.get(position=1)
+    Placement.objects.filter(pk=placement.pk).update(sources=[{"outlet": "Odd Outlet", "url": "javascript:alert(1)"}])
+    proof = render_proof(issue)
+
+    found = find(issue, "links", proof)
+
+    assert (found.ok, found.blocking) == (False, False)
+    assert "Odd Outlet" in proof.html
+    assert "javascript" not in proof.html + proof.text
+    assert find(issue, "html", proof).ok

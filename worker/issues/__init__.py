@@ -1,0 +1,1 @@
+"""Stories become a draft: chosen, placed, edited, corrected."""

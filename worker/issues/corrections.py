@@ -1,0 +1,43 @@
+"""What was wrong in an issue that went out in, a correction for the next issue and the public page out."""
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from worker.errors import BroadsheetError, ConflictError
+from worker.issues.edit import lock_issue, record
+from worker.issues.wording import clean_line
+from worker.storage.models import Correction, Editor, Issue, IssueState
+
+CORRECTION_LENGTH = 1_000
+
+
+def record_correction(issue_id: int, *, editor: Editor, text: str) -> Correction:
+    """Record what was wrong in an issue that went out; the next issue of its newsletter prints it.
+
+    Raises ConflictError if no reader has had the issue yet, BroadsheetError if the text is empty or too long.
+    """
+    text = clean_line(text)
+    if not 1 <= len(text) <= CORRECTION_LENGTH:
+        raise BroadsheetError(
+            f"the correction has {len(text)} characters; say what was wrong in 1 to {CORRECTION_LENGTH}")
+    with transaction.atomic():
+        issue = lock_issue(issue_id)
+        if issue.state not in (IssueState.SENDING, IssueState.SENT) and issue.started_at is None:
+            raise ConflictError(
+                f"issue {issue.pk} has not gone out to readers, so there is nothing to correct; edit it instead")
+        correction = Correction.objects.create(issue=issue, text=text, made_by=editor)
+        record(editor, "correct", issue, {"correction": correction.pk, "text": text})
+    return correction
+
+
+def unprinted(newsletter: str) -> QuerySet[Correction]:
+    """Return the newsletter's corrections that no issue has printed yet, the oldest first."""
+    return Correction.objects.filter(issue__newsletter=newsletter, printed_in=None).order_by("made_at", "id")
+
+
+def printed_with(issue: Issue) -> QuerySet[Correction]:
+    """Return the corrections `issue` prints: those approved with it and, while it is a draft, the unprinted ones."""
+    mine = Q(printed_in=issue)
+    if issue.state == IssueState.DRAFT:
+        mine |= Q(issue__newsletter=issue.newsletter, printed_in=None)
+    return Correction.objects.filter(mine).select_related("issue").order_by("made_at", "id")

@@ -1,0 +1,54 @@
+"""A newsletter's days and times in, moments out: when its issue is due, which news it covers, when it is too late."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from worker.editorial import WEEKDAYS, Newsletter
+
+LONGEST_WINDOW = timedelta(days=4)  # a long weekend; older news is no news
+SHORTEST_FIRST_WINDOW = timedelta(hours=24)
+
+
+def local_day(newsletter: Newsletter, now: datetime) -> date:
+    """Return the day it is at `now` (aware) where the newsletter appears."""
+    return now.astimezone(ZoneInfo(newsletter.timezone)).date()
+
+
+def draft_moment(newsletter: Newsletter, day: date) -> datetime:
+    """Return the moment (UTC) at which the issue of `day` is to be drafted."""
+    return _moment(newsletter, day, newsletter.draft_at)
+
+
+def deadline(newsletter: Newsletter, drafted_at: datetime) -> datetime:
+    """Return the first `send_by` (UTC) after `drafted_at`; a draft made by hand after today's has until tomorrow's."""
+    day = local_day(newsletter, drafted_at)
+    today = _moment(newsletter, day, newsletter.send_by)
+    return today if today > drafted_at else _moment(newsletter, day + timedelta(days=1), newsletter.send_by)
+
+
+def window_begin(newsletter: Newsletter, now: datetime, last_end: datetime | None) -> datetime:
+    """Return where the news of an issue drafted at `now` begins.
+
+    That is where the last issue's ended, at most four days back. Without one it is the draft before this one, so that
+    a Monday reaches over the weekend, and at least 24 hours.
+    """
+    if last_end is None:
+        last_end = min(now - SHORTEST_FIRST_WINDOW, _previous_draft(newsletter, now))
+    return max(last_end, now - LONGEST_WINDOW)
+
+
+def _previous_draft(newsletter: Newsletter, now: datetime) -> datetime:
+    for day in _days_before(local_day(newsletter, now)):
+        if WEEKDAYS[day.weekday()] in newsletter.days:
+            return draft_moment(newsletter, day)
+    return now  # not reached: a newsletter has at least one day a week
+
+
+def _days_before(day: date) -> Iterator[date]:
+    return (day - timedelta(days=back) for back in range(1, 8))
+
+
+def _moment(newsletter: Newsletter, day: date, clock: str) -> datetime:
+    local = datetime.combine(day, time.fromisoformat(clock), tzinfo=ZoneInfo(newsletter.timezone))
+    return local.astimezone(UTC)

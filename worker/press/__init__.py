@@ -1,0 +1,1 @@
+"""A draft becomes a proof, the approved proof an edition."""

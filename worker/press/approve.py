@@ -1,0 +1,91 @@
+"""A draft and the hash of the proof an approver read in, the edition that may be sent out; or all of it taken back."""
+
+from dataclasses import asdict
+
+from django.db import transaction
+from django.utils import timezone
+
+from worker.errors import BroadsheetError, ConflictError
+from worker.issues.corrections import printed_with
+from worker.issues.edit import lock_issue, record
+from worker.press.preflight import Finding, check_proof
+from worker.press.proof import hash_proof
+from worker.press.render import render_proof
+from worker.storage.models import Correction, Edition, Editor, Issue, IssueState
+
+
+def approve_issue(issue_id: int, *, editor: Editor, proof_sha256: str) -> Edition:
+    """Freeze the draft's proof into its edition and mark the issue approved; the same approval twice is one.
+
+    The proof is rendered again while the issue is locked, and must have the hash of the one the editor read.
+    Raises ConflictError if one byte differs or the issue is no draft, BroadsheetError if the editor may not approve or
+    a blocking check fails; then nothing is written.
+    """
+    with transaction.atomic():
+        issue = lock_issue(issue_id)
+        _check_approver(editor)
+        if issue.state == IssueState.APPROVED and issue.edition.sha256 == proof_sha256:
+            return issue.edition
+        if issue.state != IssueState.DRAFT:
+            raise ConflictError(f"issue {issue.pk} is {issue.state}, so it cannot be approved; only a draft can")
+        # Read before rendering: a correction added in between is in the proof, whose hash then differs.
+        printed = list(printed_with(issue).values_list("pk", flat=True))
+        proof = render_proof(issue)
+        if proof.sha256 != proof_sha256:
+            raise ConflictError(f"issue {issue.pk} is not what you read any more: its text, a correction, a template "
+                                "or a setting has changed since; read the proof again, then approve it")
+        findings = check_proof(issue, proof)
+        _refuse_blocked(issue, findings)
+        edition = Edition.objects.create(
+            issue=issue, subject=proof.subject, html=proof.html, text=proof.text, sha256=proof.sha256,
+            preflight=[asdict(finding) for finding in findings], approved_by=editor, approved_at=timezone.now())
+        Correction.objects.filter(pk__in=printed).update(printed_in=issue)
+        _change_state(issue, IssueState.APPROVED)
+        record(editor, "approve", issue, {"sha256": proof.sha256})
+    return edition
+
+
+def withdraw_approval(issue_id: int, *, editor: Editor) -> None:
+    """Make a draft again of an approved issue not yet on its way; its edition is gone, its corrections unprinted.
+
+    Raises ConflictError if it is not approved, BroadsheetError if the editor may not approve.
+    """
+    with transaction.atomic():
+        issue = lock_issue(issue_id)
+        _check_approver(editor)
+        if issue.state != IssueState.APPROVED:
+            raise ConflictError(
+                f"issue {issue.pk} is {issue.state}; only an approved issue that is not on its way can be withdrawn")
+        sha256 = issue.edition.sha256
+        issue.edition.delete()
+        Correction.objects.filter(printed_in=issue).update(printed_in=None)
+        issue.drafted_at = timezone.now()  # the deadline that counts is the next one from here
+        _change_state(issue, IssueState.DRAFT)
+        record(editor, "withdraw", issue, {"sha256": sha256})
+
+
+def check_edition(edition: Edition) -> None:
+    """Raise BroadsheetError unless the edition's bytes are those that were approved."""
+    if hash_proof(edition.subject, edition.html, edition.text) != edition.sha256:
+        raise BroadsheetError(f"issue {edition.issue_id}: the edition's bytes are not those that were approved, so it "
+                              "is not sent; withdraw the approval and approve the issue again")
+
+
+def _change_state(issue: Issue, state: IssueState) -> None:
+    issue.state = state
+    issue.revision += 1
+    issue.save(update_fields=["state", "revision", "drafted_at"])
+
+
+def _check_approver(editor: Editor) -> None:
+    # From the database: rights taken away since the editor signed in count at once.
+    if not Editor.objects.filter(pk=editor.pk, is_active=True, is_approver=True).exists():
+        raise BroadsheetError(f"{editor.email} may not approve issues; ask an approver, or make one: "
+                              f"broadsheet editor add {editor.email} --approver")
+
+
+def _refuse_blocked(issue: Issue, findings: list[Finding]) -> None:
+    blocked = [finding for finding in findings if finding.blocking and not finding.ok]
+    if blocked:
+        more = f" (and {len(blocked) - 1} more: see the preflight)" if len(blocked) > 1 else ""
+        raise BroadsheetError(f"issue {issue.pk} may not go out: {blocked[0].message}{more}")

@@ -1,0 +1,168 @@
+"""An issue and its proof in, the findings of the last check out; a blocking one forbids approval."""
+
+import html as html_escapes
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from worker.issues.corrections import printed_with
+from worker.issues.wording import clean_line, clean_url
+from worker.press.content import PrintedStory, print_story
+from worker.press.lint import lint_html
+from worker.press.proof import MARKS, Proof
+from worker.storage.models import Issue, IssueState, Item, Placement, Section
+from worker.stories.memory import find_carried
+
+SIZE_LIMIT = 90_000  # bytes; Gmail cuts a message off at 102 KB, and links grow when the reader's own are put in
+SUBJECT_WARNING = 78  # characters; RFC 5322 section 2.1.1's line, and more than any list of mails shows
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's outcome in words. `blocking`: the issue may not go out unless it is `ok`."""
+
+    check: str
+    ok: bool
+    blocking: bool
+    message: str
+
+
+def check_proof(issue: Issue, proof: Proof) -> list[Finding]:
+    """Return every check's finding for `proof`, which must be of `issue` as its rows stand."""
+    placements = list(issue.placements.select_related("edited_by"))
+    live = [placement for placement in placements if not placement.dropped]
+    dropped = [placement for placement in placements if placement.dropped]
+    stories = [print_story(placement) for placement in live]
+    return [
+        *_check_stories(issue, live), *_check_subject(proof), *_check_size(proof), *_check_text(proof, stories),
+        *_check_marks(proof), *_check_address(proof), *_check_syntax(proof, issue, stories),
+        *_check_dropped(proof, live, dropped), *_check_evidence(live), *_check_html(proof), *_check_sources(live),
+        *_check_repeats(issue, live),
+    ]
+
+
+def _judge(check: str, faults: list[str], fine: str, *, blocking: bool = True) -> Iterator[Finding]:
+    """Yield one finding: `fine`, or the first fault and how many more there are."""
+    if not faults:
+        yield Finding(check, True, blocking, fine)
+        return
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    yield Finding(check, False, blocking, faults[0] + more)
+
+
+def _check_stories(issue: Issue, live: list[Placement]) -> Iterator[Finding]:
+    faults = [] if live else ["the issue prints no story; restore one, or reject the issue"]
+    faults += [f"story {p.story_id} has no headline; write one, or drop it" for p in live if not clean_line(p.headline)]
+    yield from _judge("stories", faults, f"{len(live)} stories")
+
+
+def _check_subject(proof: Proof) -> Iterator[Finding]:
+    faults = [] if proof.subject else ["the subject is empty; write one"]
+    if any(ord(char) < 32 or ord(char) == 127 for char in proof.subject):
+        faults.append("the subject holds a control character; write it again")
+    yield from _judge("subject", faults, f"“{proof.subject}”")
+    length = len(proof.subject)
+    long = [f"the subject has {length} characters and will be cut short; {SUBJECT_WARNING} at most are read"]
+    faults = long if length > SUBJECT_WARNING else []
+    yield from _judge("subject length", faults, f"{length} characters", blocking=False)
+
+
+def _check_size(proof: Proof) -> Iterator[Finding]:
+    size = len(proof.html.encode())
+    faults = [f"the mail has {size:,} bytes of HTML, and mail programs would cut it off; drop stories until it is "
+              f"under {SIZE_LIMIT:,}"]
+    yield from _judge("size", faults if size >= SIZE_LIMIT else [], f"{size:,} of {SIZE_LIMIT:,} bytes")
+
+
+def _check_text(proof: Proof, stories: list[PrintedStory]) -> Iterator[Finding]:
+    said = " ".join(proof.text.split())
+    faults = [] if said else ["there is no plain-text part"]
+    faults += [f"the plain-text part leaves out “{story.headline}”"
+               for story in stories if story.headline not in said or story.summary not in said]
+    yield from _judge("plain text", faults, "says all that the HTML says")
+
+
+def _check_marks(proof: Proof) -> Iterator[Finding]:
+    faults = []
+    for mark in MARKS:
+        what = urlsplit(mark).path.strip("/")
+        for part, body in (("HTML", proof.html), ("plain text", proof.text)):
+            if body.count(mark) != 1:
+                faults.append(f"the {part} holds the {what} link {body.count(mark)} times; it must be there once")
+    yield from _judge("unsubscribe and preferences", faults, "one of each in both parts")
+
+
+def _check_address(proof: Proof) -> Iterator[Finding]:
+    """The sender's postal address must stand in every mail: CAN-SPAM, 15 U.S.C. 7704(a)(5)(A)(iii)."""
+    address = clean_line(settings.POSTAL_ADDRESS)
+    blocking = urlsplit(settings.SENDER_URL).scheme != "maildir"
+    if not address:
+        faults = ["POSTAL_ADDRESS is empty, and the law asks for the publisher's in every mail; set it"]
+    elif address not in " ".join(proof.text.split()) or html_escapes.escape(address, quote=True) not in proof.html:
+        faults, blocking = ["the postal address is missing from the mail's foot; put it back into the template"], True
+    else:
+        faults = []
+    yield from _judge("postal address", faults, address, blocking=blocking)
+
+
+def _check_syntax(proof: Proof, issue: Issue, stories: list[PrintedStory]) -> Iterator[Finding]:
+    """Look for template tags that came out as text, beyond those that outlets themselves wrote."""
+    given = " ".join([issue.subject, issue.preheader, *(c.text for c in printed_with(issue))])
+    given += " ".join(f"{s.headline} {s.summary} {' '.join(link.outlet for link in s.sources)}" for s in stories)
+    printed = re.sub(r"(?s)<style.*?</style>", "", proof.html) + proof.text
+    faults = [f"a template came out with {sign} in it, so a part of it was not filled in; mend the template"
+              for sign in ("{{", "{%", "%}") if sign in printed and sign not in given]
+    yield from _judge("placeholders", faults, "all filled in")
+
+
+def _check_dropped(proof: Proof, live: list[Placement], dropped: list[Placement]) -> Iterator[Finding]:
+    printed = " ".join(clean_line(p.headline) for p in live)
+    linked = {source.get("url") for p in live for source in p.sources}
+    faults = []
+    for placement in dropped:
+        headline = clean_line(placement.headline)
+        urls = {clean_url(str(source.get("url", ""))) for source in placement.sources} - linked - {""}
+        told = headline and headline not in printed and headline in " ".join(proof.text.split())
+        if told or any(f"{url}\n" in proof.text for url in urls):
+            faults.append(f"“{headline}” was dropped but is still in the mail; mend the template")
+    yield from _judge("dropped stories", faults, f"{len(dropped)} dropped, none printed")
+
+
+def _check_evidence(live: list[Placement]) -> Iterator[Finding]:
+    """Every sentence of a summary comes from an item of its story, unless a named editor wrote it."""
+    items = dict(Item.objects.filter(story__in=[p.story_id for p in live]).values_list("id", "story_id"))
+    faults = []
+    for placement in live:
+        unsaid = not placement.summary or placement.section == Section.SHORT  # a short item prints no summary
+        if unsaid or (placement.edited_by is not None and not placement.sentences):
+            continue
+        told = " ".join(str(sentence.get("text", "")) for sentence in placement.sentences)
+        traced = all(sentence.get("passage") and items.get(sentence.get("item", 0)) == placement.story_id
+                     for sentence in placement.sentences)
+        if not traced or clean_line(told) != clean_line(placement.summary):
+            faults.append(f"the summary of “{clean_line(placement.headline)}” has a sentence without a source; "
+                          "rewrite it, or drop the story")
+    yield from _judge("evidence", faults, "every sentence has its source, or its editor")
+
+
+def _check_html(proof: Proof) -> Iterator[Finding]:
+    yield from _judge("html", lint_html(proof.html), "nothing in it but text, layout and safe links")
+
+
+def _check_sources(live: list[Placement]) -> Iterator[Finding]:
+    unsourced = [f"“{clean_line(p.headline)}” names no outlet; drop it" for p in live if not p.sources]
+    yield from _judge("sources", unsourced, "every story names its outlets")
+    unlinked = [f"{source.get('outlet')} gave no address that a mail may link to, for “{clean_line(p.headline)}”"
+                for p in live for source in p.sources if not clean_url(str(source.get("url", "")))]
+    yield from _judge("links", unlinked, "every outlet is linked", blocking=False)
+
+
+def _check_repeats(issue: Issue, live: list[Placement]) -> Iterator[Finding]:
+    """Nobody gets the same news twice, but another issue of the period was asked for by hand and may repeat it."""
+    carried = find_carried(issue.newsletter).filter(story__in=[p.story_id for p in live])
+    out = carried.exclude(issue__period=issue.period).exclude(issue__state=IssueState.DRAFT).select_related("issue")
+    faults = [f"“{clean_line(p.headline)}” was in the issue of {p.issue.period} already; drop it" for p in out]
+    yield from _judge("repeats", faults, "no story that readers have had")

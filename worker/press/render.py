@@ -1,0 +1,133 @@
+"""An issue's rows in, its proof out; a letter's facts in, the letter out. The same rows give the same bytes."""
+
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from worker import editorial
+from worker.errors import BroadsheetError
+from worker.issues.wording import clean_line
+from worker.press.content import IssueContent, read_content
+from worker.press.lint import lint_html
+from worker.press.mjml import compile_mjml
+from worker.press.palette import DARK, LIGHT
+from worker.press.plain import wrap_text
+from worker.press.preflight import Finding, check_proof
+from worker.press.proof import MARKS, PREFERENCES_MARK, UNSUBSCRIBE_MARK, Letter, Proof, hash_proof
+from worker.press.templates import fill_template
+from worker.storage.models import Edition, Issue
+
+__all__ = [
+    "MARKS", "PREFERENCES_MARK", "UNSUBSCRIBE_MARK", "Letter", "Proof", "fill_values", "hash_proof", "read_proof",
+    "render_confirm", "render_content", "render_proof", "render_terms_notice", "render_welcome", "write_proof",
+]
+
+
+def render_proof(issue: Issue) -> Proof:
+    """Return the proof of `issue` as its rows, feeds.toml, settings and templates now stand.
+
+    Raises BroadsheetError naming the template and the reason if one does not compile.
+    """
+    return render_content(read_content(issue))
+
+
+def render_content(content: IssueContent) -> Proof:
+    """Return the proof of what `read_content` gathered; touches no row."""
+    html, text = _fill_both("issue", fill_values(content))
+    return Proof(content.subject, html, text, hash_proof(content.subject, html, text))
+
+
+def fill_values(content: IssueContent) -> dict[str, Any]:
+    """Return the values that the issue's two templates may ask for."""
+    return {"issue": content, "unsubscribe_url": UNSUBSCRIBE_MARK, "preferences_url": PREFERENCES_MARK,
+            "newsletter_title": content.newsletter_title, "publisher": content.publisher,
+            "postal_address": content.postal_address, "terms_url": content.terms_url, "light": LIGHT, "dark": DARK}
+
+
+def read_proof(issue: Issue) -> tuple[Proof, list[Finding]]:
+    """Return the edition's bytes and findings if the issue was approved, else the draft's as they are now."""
+    edition = Edition.objects.filter(issue=issue).first()
+    if edition is None:
+        proof = render_proof(issue)
+        return proof, check_proof(issue, proof)
+    return (Proof(edition.subject, edition.html, edition.text, edition.sha256),
+            [Finding(**finding) for finding in edition.preflight])
+
+
+def render_confirm(newsletter_title: str, confirm_url: str) -> Letter:
+    """Return the letter that asks a visitor to confirm; it holds nothing the visitor typed, and says 7 days."""
+    return _render_letter("confirm", f"Please confirm: {newsletter_title}", newsletter_title, confirm_url=confirm_url)
+
+
+def render_welcome(newsletter_title: str, *, preferences_url: str, unsubscribe_url: str) -> Letter:
+    """Return the letter that greets a reader who has confirmed."""
+    return _render_letter(
+        "welcome", f"Welcome to {newsletter_title}", newsletter_title, preferences_url=preferences_url,
+        unsubscribe_url=unsubscribe_url, archive_url=f"{settings.BASE_URL}/archive/")
+
+
+def render_terms_notice(
+    newsletter_title: str, *, version: str, effective: date, terms_url: str, preferences_url: str, unsubscribe_url: str
+) -> Letter:
+    """Return the letter that tells a reader of new terms: which version, from what day, where to read them."""
+    return _render_letter(
+        "terms_notice", f"New terms for {newsletter_title} from {effective.day} {effective:%B %Y}", newsletter_title,
+        version=clean_line(version), effective=f"{effective.day} {effective:%B %Y}", terms_url=terms_url,
+        preferences_url=preferences_url, unsubscribe_url=unsubscribe_url)
+
+
+def _render_letter(name: str, subject: str, newsletter_title: str, **values: Any) -> Letter:
+    known = {"light": LIGHT, "dark": DARK, "newsletter_title": clean_line(newsletter_title),
+             "publisher": clean_line(editorial.load().publisher.name),
+             "postal_address": clean_line(settings.POSTAL_ADDRESS), "terms_url": f"{settings.BASE_URL}/terms/"}
+    html, text = _fill_both(name, {**known, **values})
+    faults = lint_html(html)
+    if faults:
+        raise BroadsheetError(f"templates/email/{name}.mjml may not be sent: {faults[0]}")
+    return Letter(clean_line(subject), html, text)
+
+
+def _fill_both(name: str, values: dict[str, Any]) -> tuple[str, str]:
+    """Return a template's HTML and plain-text parts."""
+    source = fill_template(f"email/{name}.mjml", values, escape=True)
+    html = compile_mjml(source, name=f"email/{name}.mjml")
+    return html, wrap_text(fill_template(f"email/{name}.txt", values, escape=False))
+
+
+def write_proof(issue: Issue, directory: str | Path) -> list[Path]:
+    """Write issue.html, issue.txt and preflight.json into `directory` (made if need be), each whole or not at all.
+
+    The marks stay in as links to an address that cannot exist. Raises BroadsheetError if the files cannot be written.
+    """
+    proof, findings = read_proof(issue)
+    report = {"issue": issue.pk, "subject": proof.subject, "sha256": proof.sha256,
+              "ready": not any(finding.blocking and not finding.ok for finding in findings),
+              "findings": [asdict(finding) for finding in findings]}
+    files = {"issue.html": proof.html, "issue.txt": proof.text,
+             "preflight.json": json.dumps(report, indent=2, ensure_ascii=False) + "\n"}
+    folder = Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return [_write_whole(folder / name, text) for name, text in files.items()]
+    except OSError as error:
+        raise BroadsheetError(f"the proof cannot be written to {folder}: {error.strerror}; give a directory this user "
+                              "may write to") from error
+
+
+def _write_whole(path: Path, text: str) -> Path:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
