@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
+from worker.readers.subscribe import sign_up
 from worker.readers.terms import current_terms, find_terms, publish_terms, read_shown, render_wording, seal_shown
 from worker.storage.models import Terms
 
@@ -44,8 +45,22 @@ def test_the_publisher_is_filled_in(write: Callable[..., Path], settings: Any) -
     assert current_terms().wording == "We are Example Press, 1 Example Street, London. Partners: Harbour Conferences.\n"
 
 
+def agree() -> None:
+    """Somebody signs up under the terms in force."""
+    sign_up("reader@example.com", ["aitrends"])
+
+
+def test_a_wording_nobody_agreed_to_may_still_be_mended(write: Callable[..., Path]) -> None:
+    publish_terms(write("Frist.\n"))
+    seal = seal_shown(current_terms())
+    publish_terms(write("First.\n"))
+    assert current_terms().wording == "First.\n"
+    assert read_shown(seal) is None, "a form opened before shows a wording that is there no more"
+
+
 def test_a_changed_wording_needs_a_new_version(write: Callable[..., Path]) -> None:
     publish_terms(write())
+    agree()
     before = current_terms()
     with pytest.raises(ConflictError, match="version"):
         publish_terms(write("Now you owe us money.\n"))
@@ -59,6 +74,7 @@ def test_a_changed_wording_needs_a_new_version(write: Callable[..., Path]) -> No
 def test_partners_that_change_need_a_new_version_too(write: Callable[..., Path], editorial_file: Path) -> None:
     folder = write()
     publish_terms(folder)
+    agree()
     editorial_file.write_text(editorial_file.read_text().replace("Harbour Conferences", "Somebody Else"))
     with pytest.raises(ConflictError):
         publish_terms(folder)

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from worker import editorial
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
-from worker.storage.models import Terms
+from worker.storage.models import Consent, Terms
 
 KINDS = ("newsletter", "privacy")
 _SEAL = "broadsheet.readers.terms"
@@ -46,9 +46,9 @@ class Draft:
 def publish_terms(folder: Path | None = None) -> list[Terms]:
     """Publish every file of templates/terms that is not published yet; return the new rows.
 
-    Running it again changes nothing and returns none. Raises BroadsheetError if a file cannot be read, and
-    ConflictError if a wording already published under this version differs: readers agreed to that one, so a new
-    wording needs a new version.
+    Running it again changes nothing and returns none. A wording nobody has agreed to yet may still change under its
+    version, as when POSTAL_ADDRESS is set after the first start. Raises BroadsheetError if a file cannot be read, and
+    ConflictError if readers agreed to another wording of this version: a new wording then needs a new version.
     """
     folder = folder or Path(settings.TEMPLATES_DIR) / "terms"
     publisher = editorial.load().publisher
@@ -67,12 +67,17 @@ def _publish(draft: Draft) -> tuple[Terms, bool]:
         kind=draft.kind, version=draft.version,
         defaults={"title": draft.title, "wording": draft.wording, "sha256": draft.sha256,
                   "material": draft.material, "effective": draft.effective})
-    if row.sha256 != draft.sha256:
+    if row.sha256 == draft.sha256:
+        return row, is_new
+    if Consent.objects.filter(wording_sha256=row.sha256).exists():
         raise ConflictError(
             f"{draft.file}: version {draft.version} was published on {row.published_at:%Y-%m-%d} with another wording "
             "(its text, or the publisher, partners or POSTAL_ADDRESS filled into it, has changed since): "
             "copy it to a file with a new version and put the old text back")
-    return row, is_new
+    row.title, row.wording, row.sha256 = draft.title, draft.wording, draft.sha256
+    row.material, row.effective = draft.material, draft.effective
+    row.save()
+    return row, True
 
 
 def current_terms(kind: str = "newsletter", *, today: date | None = None) -> Terms:
@@ -94,16 +99,17 @@ def find_terms(version: str, kind: str = "newsletter") -> Terms:
 
 def seal_shown(terms: Terms) -> str:
     """Return what a form carries along to say which wording stood beside it."""
-    return signing.dumps({"terms": terms.pk}, salt=_SEAL)
+    return signing.dumps({"terms": terms.pk, "sha256": terms.sha256}, salt=_SEAL)
 
 
 def read_shown(seal: str) -> Terms | None:
-    """Return the wording a form showed; None if the seal is damaged, missing or older than thirty days."""
+    """Return the wording a form showed; None if the seal is damaged, missing, older than thirty days, or of a wording
+    that is there no more."""
     try:
         shown = signing.loads(seal[:300], salt=_SEAL, max_age=30 * 24 * 3600)
     except signing.BadSignature:
         return None
-    return Terms.objects.filter(pk=shown["terms"]).first()
+    return Terms.objects.filter(pk=shown["terms"], sha256=shown.get("sha256", "")).first()
 
 
 def render_wording(wording: str) -> str:

@@ -30,7 +30,7 @@ class Editor(AbstractBaseUser, PermissionsMixin):
 
     objects = EditorManager()
     USERNAME_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS = []
 
     def __str__(self) -> str:
         return self.email

@@ -31,7 +31,7 @@ class ConsentAction(models.TextChoices):
 
 
 class Terms(models.Model):
-    """One published wording, as it was shown. Never changed once published."""
+    """One published wording, as it was shown. Never changed once somebody agreed to it."""
 
     kind = models.CharField(max_length=20)  # newsletter, privacy
     version = models.CharField(max_length=20)
