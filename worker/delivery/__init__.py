@@ -1,0 +1,1 @@
+"""An edition meets its readers: who is owed a copy, how it is handed over, and what became of it."""
