@@ -1,0 +1,163 @@
+"""Which articles become one story: hand-written cases, the editor's word, time, and a run that was interrupted."""
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bench.grouping import FLOORS, in_order, read_labelled, score
+from bench.known_groups import print_known_groups
+from tests.stories.grouping_cases import CASES, Case
+from worker.stories.cluster import WINDOW_HOURS, Article, Grouper
+
+START = datetime(2031, 3, 4, 8, tzinfo=UTC)
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+needs_grouping = pytest.mark.skipif(not (SHARED / "grouping").is_dir(), reason="../shared/grouping not there")
+needs_feeds = pytest.mark.skipif(not (SHARED / "feeds").is_dir(), reason="../shared/feeds not there")
+
+
+def article(key: str, title: str, text: str = "", source: str | None = None, hours: float | None = 0.0) -> Article:
+    published = None if hours is None else START + timedelta(hours=hours)
+    return Article(key, title, text, source, published)
+
+
+def articles_of(case: Case) -> list[Article]:
+    return [article(f"{n}", *rest) for n, (_, *rest) in enumerate(case[1])]
+
+
+def groups(clusters: dict[str, str]) -> set[frozenset[str]]:
+    found = defaultdict(set)
+    for key, cluster in clusters.items():
+        found[cluster].add(key)
+    return {frozenset(keys) for keys in found.values()}
+
+
+def a_long_week() -> list[Article]:
+    """All cases but the repeats, told one after the other over eight days."""
+    told = []
+    for day, case in enumerate(CASES):
+        told += [
+            article(f"{day}-{n}", title, text, source, day * 6 + (hours or 0))
+            for n, (_, title, text, source, hours) in enumerate(case[1])
+        ]
+    return sorted(told, key=lambda one: (one.published, one.id))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[name for name, _ in CASES])
+def test_a_hand_written_case_is_grouped_as_a_reader_would(case: Case) -> None:
+    grouper = Grouper()
+    for one in articles_of(case):
+        grouper.add(one)
+    wanted = {str(n): letter for n, (letter, *_) in enumerate(case[1])}
+    assert groups(grouper.clusters()) == groups(wanted)
+
+
+def test_the_same_articles_give_the_same_stories_again() -> None:
+    assert Grouper().add_many(a_long_week()) == Grouper().add_many(a_long_week())
+
+
+def test_one_by_one_is_the_same_as_many_at_once() -> None:
+    week, grouper = a_long_week(), Grouper()
+    assert [grouper.add(one) for one in week] == Grouper().add_many(week)
+
+
+def test_many_are_taken_in_order_of_time_and_answered_in_the_order_given() -> None:
+    week = a_long_week()
+    backwards = dict(zip([one.id for one in reversed(week)], Grouper().add_many(week[::-1]), strict=True))
+    assert groups(backwards) == groups(dict(zip([one.id for one in week], Grouper().add_many(week), strict=True)))
+
+
+@pytest.mark.parametrize("stop", [1, 17, 40, 60])
+def test_a_seeded_grouper_goes_on_as_if_it_had_never_stopped(stop: int) -> None:
+    week = a_long_week()
+    whole = dict(zip([one.id for one in week], Grouper().add_many(week), strict=True))
+    earliest = week[stop].published - timedelta(hours=WINDOW_HOURS)
+    resumed = Grouper()
+    for one in week[:stop]:
+        if one.published >= earliest:
+            resumed.seed(one, whole[one.id])
+    assert [resumed.add(one) for one in week[stop:]] == [whole[one.id] for one in week[stop:]]
+
+
+def test_a_seeded_story_keeps_its_id_and_takes_the_next_article() -> None:
+    grouper = Grouper()
+    grouper.seed(article("1", "Norvane buys Larkspur for $900M", source="Circuit"), "story:41")
+    assert grouper.add(article("2", "Norvane to buy speech firm Larkspur for $900 million", source="Wire")) == "story:41"
+
+
+def test_an_article_given_twice_keeps_its_story() -> None:
+    grouper, one = Grouper(), article("1", "Norvane buys Larkspur for $900M")
+    assert grouper.add(one) == grouper.add(one)
+    assert len(grouper.clusters()) == 1
+
+
+def test_articles_beyond_the_window_attract_no_more() -> None:
+    grouper = Grouper()
+    first = grouper.add(article("1", "Norvane buys Larkspur for $900M", "Larkspur makes speech software.", "Wire", 0))
+    late = article("2", "Norvane buys Larkspur for $900M", "Larkspur makes speech software.", "Post", WINDOW_HOURS + 1)
+    assert grouper.add(late) != first
+
+
+def test_an_editors_merge_joins_what_the_figures_would_not() -> None:
+    apart = [article("1", "Norvane opens an office in Lisbon"), article("2", "Tarn Robotics raises $240 million")]
+    assert len(set(Grouper().add_many(apart))) == 2
+    assert len(set(Grouper(must_link=[("2", "1")]).add_many(apart))) == 1
+
+
+def test_an_editors_merge_reaches_through_others() -> None:
+    three = [article("1", "Norvane opens an office"), article("2", "Rain in Ostermoor"), article("3", "A choir of robots")]
+    assert len(set(Grouper(must_link=[("1", "9"), ("9", "3")]).add_many(three))) == 2
+
+
+def test_an_editors_split_parts_what_the_figures_would_join() -> None:
+    alike = [
+        article("1", "Norvane buys Larkspur for $900M", source="Circuit"),
+        article("2", "Norvane to buy speech firm Larkspur for $900 million", source="Wire"),
+    ]
+    assert len(set(Grouper().add_many(alike))) == 1
+    assert len(set(Grouper(cannot_link=[("1", "2")]).add_many(alike))) == 2
+
+
+def test_a_split_keeps_an_article_out_of_the_whole_story() -> None:
+    alike = [
+        article("1", "Norvane buys Larkspur for $900M", source="Circuit"),
+        article("2", "Norvane to buy speech firm Larkspur for $900 million", source="Wire"),
+        article("3", "Speech firm Larkspur goes to Norvane for $900 million", source="Post"),
+    ]
+    first, second, third = Grouper(cannot_link=[("3", "1")]).add_many(alike)
+    assert first == second != third
+
+
+def test_a_story_says_what_joined_it() -> None:
+    grouper = Grouper()
+    grouper.add(article("1", "Tarn Robotics raises $240 million", "Elmwood Partners led the round.", "Ledger", 0))
+    grouper.add(article("2", "Elmwood leads $240M round in Tarn Robotics", "Tarn makes robots.", "Wire", 3))
+    reason = grouper.explain("2")
+    assert reason["closest"] == "1"
+    assert {"Tarn", "Elmwood"} <= set(reason["names"])  # type: ignore[call-overload]
+    assert (reason["numbers"], reason["hours"]) == (["240000000"], 3.0)
+    assert grouper.explain("1") == {}
+
+
+@pytest.mark.parametrize("title", ["", "?", "…", "🤖", "的", "A" * 5000])
+def test_odd_titles_are_survived(title: str) -> None:
+    grouper = Grouper()
+    assert grouper.add(article("1", title)) != grouper.add(article("2", "Tarn Robotics raises $240 million", ROUND_TEXT))
+
+
+ROUND_TEXT = "Elmwood Partners led the round."
+
+
+@needs_grouping
+@pytest.mark.parametrize("name", FLOORS)
+@pytest.mark.parametrize("order", ["file", "time"])
+def test_labelled_news_is_grouped_well_enough(name: str, order: str) -> None:
+    labelled = read_labelled(SHARED / "grouping", name)
+    assert score(labelled, in_order(order)(labelled.articles)).f1 >= FLOORS[name]
+
+
+@needs_feeds
+def test_hand_read_groups_of_real_feeds_are_whole_and_the_different_ones_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    right, wanted = print_known_groups(SHARED / "feeds")
+    assert (right, wanted) == (6, 6), capsys.readouterr().out
