@@ -8,15 +8,6 @@
  6. `press.approve` binds an editor's name to the hash of that proof and freezes it as the edition.
  7. `delivery.audience` freezes who is to get it, from readers who opted in twice and have not left.
  8. `delivery.deliver` hands each reader one copy and records the outcome; nobody is sent to twice.
+
+`worker.tasks` knows the order of these steps; `worker.celery` holds the Celery app and the timetable (`celery -A worker`).
 """
-
-from typing import Any
-
-
-def __getattr__(name: str) -> Any:
-    """Export the Celery app as `worker.app` without importing Celery for those who do not need it."""
-    if name == "app":
-        from worker.celery import app
-
-        return app
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

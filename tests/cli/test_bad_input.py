@@ -1,0 +1,141 @@
+"""What goes wrong at the command line is one line that says what, where and how to mend it, with exit status 2."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "worker", *arguments], cwd=ROOT, env=environment, text=True,
+                          capture_output=True, timeout=60)
+
+
+def assert_one_line(done: subprocess.CompletedProcess[str], *parts: str) -> None:
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    for part in parts:
+        assert part in lines[0]
+
+
+SETTINGS = [
+    ({"SECRET_KEY": "short"}, "SECRET_KEY is too weak"),
+    ({"BASE_URL": "news.example.org"}, "BASE_URL"),
+    ({"DATABASE_URL": "mysql://root@localhost/x"}, "DATABASE_URL"),
+    ({"DATABASE_URL": "postgres://nobody:secret@127.0.0.1:1/none"}, "DATABASE_URL"),
+    ({"DATABASE_URL": "sqlite:////nonexistent/dir/x.sqlite3"}, "/nonexistent/dir/x.sqlite3"),
+    ({"DELIVERY_LEASE_SECONDS": "soon"}, "DELIVERY_LEASE_SECONDS: give a whole number"),
+    ({"FEEDS_FILE": "/nonexistent.toml"}, "/nonexistent.toml"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "says"), SETTINGS, ids=[str(wrong) for wrong, _ in SETTINGS])
+def test_a_wrong_setting_is_one_line(service_environment: dict[str, str], wrong: dict[str, str], says: str) -> None:
+    done = run({**service_environment, **wrong}, "draft", "aitrends")
+    assert_one_line(done, says)
+    assert "secret@" not in done.stderr
+
+
+def test_an_unknown_newsletter_names_those_there_are(service_environment: dict[str, str]) -> None:
+    assert_one_line(run(service_environment, "draft", "weekly"), "'weekly'", "aitrends, daily")
+
+
+@pytest.mark.parametrize("arguments", [
+    ("proof", "999"), ("approve", "999", "--by", "a@example.com"), ("deliver", "999", "--inline"), ("status", "999", "--json"),
+])
+def test_an_unknown_issue_is_one_line(service_environment: dict[str, str], arguments: tuple[str, ...]) -> None:
+    assert_one_line(run(service_environment, *arguments), "there is no issue 999")
+
+
+@pytest.mark.parametrize(("url", "says"), [
+    ("pigeon:loft", "SENDER_URL"),
+    ("smtp://127.0.0.1:1", "127.0.0.1:1"),
+    ("sendgrid:", "SENDGRID_API_KEY"),
+])
+def test_a_wrong_or_dead_sender_is_told_by_the_check(service_environment: dict[str, str], url: str, says: str) -> None:
+    done = run({**service_environment, "SENDER_URL": url}, "check")
+    assert done.returncode == 2
+    assert says in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_dead_broker_is_told_by_the_check(service_environment: dict[str, str]) -> None:
+    done = run({**service_environment, "REDIS_URL": "redis://127.0.0.1:1/0"}, "check")
+    assert done.returncode == 2
+    assert "REDIS_URL does not answer" in done.stdout
+
+
+def test_a_csv_with_broken_rows_is_reported_by_line_and_the_rest_is_imported(
+    service_environment: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "readers.csv"
+    file.write_text("email,name\ngood@example.com,Good\nnot-an-address,Bad\nalso.good@example.com,Also\n")
+    given = ("--newsletter", "aitrends", "--consent-source", "a paper form")
+    done = run(service_environment, "readers", "import", str(file), *given)
+    assert done.returncode == 2
+    assert "2 imported" in done.stdout
+    assert "1 refused" in done.stdout
+    assert "3" in done.stdout
+    again = run(service_environment, "readers", "import", str(file), *given)
+    assert "0 imported" in again.stdout
+
+
+def test_a_csv_that_is_not_there_writes_nothing(service_environment: dict[str, str], tmp_path: Path) -> None:
+    done = run(service_environment, "readers", "import", str(tmp_path / "none.csv"), "--newsletter", "aitrends",
+               "--consent-source", "a paper form")
+    assert_one_line(done, "none.csv")
+
+
+JSONL = [
+    ('{"id": 1, "title": "A"\n', "items.jsonl:1: not JSON"),
+    ('{"title": "A"}\n', "items.jsonl:1: id: missing"),
+    ('{"id": 1, "title": "A", "published": "soon"}\n', "items.jsonl:1: published: 'soon'"),
+    ('{"id": 1, "title": "A"}\n{"id": 1, "title": "B"}\n', "stands twice"),
+    ("[]\n", "items.jsonl:1: give one object a line"),
+]
+
+
+@pytest.mark.parametrize(("text", "says"), JSONL)
+def test_a_broken_items_file_is_one_line_and_leaves_nothing(
+    service_environment: dict[str, str], tmp_path: Path, text: str, says: str
+) -> None:
+    (tmp_path / "items.jsonl").write_text(text)
+    target = tmp_path / "clusters.jsonl"
+    assert_one_line(run(service_environment, "group", "--from", str(tmp_path / "items.jsonl"), "--to", str(target)), says)
+    assert [path.name for path in tmp_path.iterdir() if "clusters" in path.name] == []
+
+
+def test_a_template_that_does_not_compile_is_one_line(service_environment: dict[str, str], tmp_path: Path) -> None:
+    """The whole checkout is linked into an empty folder, with one mail template broken."""
+    copy = tmp_path / "checkout"
+    copy.mkdir()
+    for name in ("worker", "feeds.toml"):
+        (copy / name).symlink_to(ROOT / name)
+    from shutil import copytree
+
+    copytree(ROOT / "templates", copy / "templates")
+    (copy / "templates" / "email" / "issue.mjml").write_text("<mjml><mj-body><mj-section></mjml>")
+    code = ("import worker.settings as s, pathlib; s.TEMPLATES_DIR = pathlib.Path('templates').resolve();"
+            "s.TEMPLATES[0]['DIRS'] = [s.TEMPLATES_DIR];"
+            "from worker.cli import main; import sys; sys.argv = ['broadsheet', 'demo']; raise SystemExit(main())")
+    done = subprocess.run([sys.executable, "-c", code], cwd=copy, env={**service_environment, "FEEDS_FILE": ""}, text=True,
+                          capture_output=True, timeout=120)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "email/issue.mjml" in done.stderr.strip().splitlines()[-1]
+
+
+def test_both_file_options_are_needed(service_environment: dict[str, str]) -> None:
+    assert_one_line(run(service_environment, "group", "--from", os.devnull), "--from and --to")
+
+
+def test_an_unknown_command_is_refused(service_environment: dict[str, str]) -> None:
+    done = run(service_environment, "fly")
+    assert done.returncode == 2
+    assert "fly" in done.stderr

@@ -1,0 +1,101 @@
+"""`broadsheet check`: one finding each for configuration, database, broker, sender and the senders' DNS, with its mend."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import dns.exception
+import dns.resolver
+from django.conf import settings
+
+from worker import editorial
+from worker.delivery import senders
+from worker.errors import BroadsheetError
+from worker.redis import why_silent
+from worker.storage.models import Editor
+from worker.storage.schema import pending_migrations
+
+DNS_SECONDS = 3.0
+
+
+class Finding(NamedTuple):
+    """One line of the check: what was looked at, whether it is well, and what to do if not."""
+
+    part: str
+    ok: bool
+    blocking: bool  # the service cannot do its work until it is mended
+    message: str
+
+
+def check_all() -> list[Finding]:
+    """Look at every part; never raises."""
+    findings = [*_check_configuration(), _check_database(), _check_broker(), _check_sender()]
+    return [*findings, *_check_domains()]
+
+
+def _check_configuration() -> Iterator[Finding]:
+    try:
+        paper = editorial.load()
+        yield Finding("feeds.toml", True, True, f"{len(paper.feeds)} feeds in {len(paper.newsletters)} newsletters")
+    except BroadsheetError as error:
+        yield Finding("feeds.toml", False, True, str(error))
+    real = not settings.SENDER_URL.startswith("maildir:")
+    if not settings.POSTAL_ADDRESS:
+        yield Finding("POSTAL_ADDRESS", False, real, "not set: the law of most countries wants one in every newsletter")
+    if real and not settings.BASE_URL.startswith("https://"):
+        yield Finding("BASE_URL", False, True, f"{settings.BASE_URL}: one-click unsubscribe (RFC 8058) needs an https address")
+
+
+def _check_database() -> Finding:
+    try:
+        count = pending_migrations()
+    except BroadsheetError as error:
+        return Finding("database", False, True, str(error))
+    if count:
+        return Finding("database", False, True, f"{count} migrations are missing; run: broadsheet migrate")
+    approvers = Editor.objects.filter(is_active=True, is_approver=True).count()
+    if not approvers:
+        return Finding("database", False, False, "answers, but there is no approver; broadsheet editor add EMAIL --approver")
+    return Finding("database", True, True, f"answers; {approvers} approvers")
+
+
+def _check_broker() -> Finding:
+    if not settings.REDIS_URL:
+        return Finding("broker", True, True, "embedded: `broadsheet up` starts it")
+    reason = why_silent(settings.REDIS_URL)
+    if reason:
+        return Finding("broker", False, True, f"REDIS_URL does not answer ({reason}); start it, or unset REDIS_URL")
+    return Finding("broker", True, True, "answers")
+
+
+def _check_sender() -> Finding:
+    try:
+        return Finding("sender", True, True, senders.check())
+    except BroadsheetError as error:
+        return Finding("sender", False, True, str(error))
+
+
+def _check_domains() -> Iterator[Finding]:
+    """SPF (RFC 7208) and DMARC (RFC 7489) of each From domain; DKIM's selector is the relay's, so it is only named."""
+    try:
+        newsletters = editorial.load().newsletters.values()
+    except BroadsheetError:
+        return
+    for domain in sorted({newsletter.from_email.rpartition("@")[2] for newsletter in newsletters}):
+        for label, name, begins, mend in (
+            ("SPF", domain, "v=spf1", f'add a TXT record at {domain}: "v=spf1 include:YOUR-RELAY -all"'),
+            ("DMARC", f"_dmarc.{domain}", "v=DMARC1", f'add a TXT record at _dmarc.{domain}: "v=DMARC1; p=none; rua=mailto:…"'),
+        ):
+            yield _check_record(label, domain, name, begins, mend)
+        yield Finding(f"DKIM {domain}", True, False, "signed by the relay: ask it for its selector and check that record there")
+
+
+def _check_record(label: str, domain: str, name: str, begins: str, mend: str) -> Finding:
+    try:
+        answers = dns.resolver.resolve(name, "TXT", lifetime=DNS_SECONDS)
+        texts = [b"".join(answer.strings).decode("utf-8", "replace") for answer in answers]
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        texts = []
+    except (dns.exception.DNSException, OSError) as error:
+        return Finding(f"{label} {domain}", False, False, f"could not be asked ({type(error).__name__}); no DNS from this machine?")
+    found = next((text for text in texts if text.startswith(begins)), None)
+    return Finding(f"{label} {domain}", bool(found), False, found or mend)

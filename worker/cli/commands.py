@@ -1,0 +1,87 @@
+"""Builds the command tree and turns every BroadsheetError into one line and exit status 2."""
+
+import sys
+
+import click
+
+from worker import __doc__ as life
+from worker.cli.output import errors
+from worker.errors import BroadsheetError
+
+
+class Commands(click.Group):
+    """The rooms' commands, imported when asked for, in the order of the working day."""
+
+    _modules = {
+        "demo": "start", "up": "start", "check": "start", "migrate": "start", "bench": "start",
+        "web": "start", "worker": "start", "beat": "start",
+        "feeds": "news", "gather": "news", "group": "news", "summarise": "news", "stories": "news",
+        "draft": "desk", "issues": "desk", "proof": "desk", "approve": "desk", "deliver": "desk", "status": "desk",
+        "editor": "people", "readers": "people", "terms": "people",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._modules)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in self._modules:
+            return None
+        module = __import__(f"worker.cli.{self._modules[name]}", fromlist=[name])
+        command: click.Command = getattr(module, f"{name}_command")
+        return command
+
+
+@click.command(cls=Commands, name="broadsheet", context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="broadsheet", prog_name="broadsheet")
+def broadsheet() -> None:
+    """Gather news, draft an issue, approve it, send it to readers who opted in twice."""
+
+
+broadsheet.epilog = (life or "").splitlines()[0]
+
+
+def open_database(*, migrate: bool = True) -> None:
+    """Set Django up and see that the database answers and has its tables.
+
+    An embedded SQLite file is migrated in passing; PostgreSQL is only asked, since other machines may be using it.
+    Raises BroadsheetError with what to run.
+    """
+    import django
+
+    from worker import settings  # noqa: F401  names itself to Django, or says what is wrong with the environment
+
+    django.setup()
+    from worker.logs import set_up_logs
+    from worker.storage import schema
+
+    set_up_logs()
+    if migrate:
+        schema.open_database()
+
+
+def main() -> int:
+    """Run the command line; returns the exit status: 0 done, 1 ended badly, 2 something for a person to mend."""
+    try:
+        status = broadsheet.main(standalone_mode=False)  # what a command gave to ctx.exit, else None
+    except BroadsheetError as error:
+        errors.print(f"broadsheet: {error}", markup=False, soft_wrap=True, style="bold red" if errors.is_terminal else "")
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        errors.print("broadsheet: stopped", markup=False)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except Exception as error:
+        from django.db import DatabaseError, InterfaceError
+
+        if isinstance(error, DatabaseError | InterfaceError):
+            from worker.storage.schema import explain
+
+            errors.print(f"broadsheet: {explain(error)}", markup=False, soft_wrap=True)
+            return 2
+        raise
+    return status if isinstance(status, int) else 0

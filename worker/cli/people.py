@@ -1,0 +1,162 @@
+"""Commands about people: editors, readers, terms."""
+
+import sys
+from pathlib import Path
+
+import click
+from email_validator import EmailNotValidError, validate_email
+
+from worker import editorial
+from worker.cli.commands import open_database
+from worker.cli.output import json_option, print_json, print_table, progress, say
+from worker.errors import BroadsheetError, NotFoundError
+
+
+@click.group("editor")
+def editor_command() -> None:
+    """Look after the newsroom's people."""
+
+
+@editor_command.command("add")
+@click.argument("email")
+@click.option("--approver", is_flag=True, help="May approve and send issues.")
+def add_editor(email: str, approver: bool) -> None:
+    """Add an editor (or change one's role) and print a one-time sign-in link."""
+    try:
+        address = validate_email(email, check_deliverability=False).normalized.lower()
+    except EmailNotValidError as error:
+        raise BroadsheetError(f"{email}: not an e-mail address ({error})") from error
+    open_database()
+    from worker.storage.models import Editor
+    from worker.web.newsroom.entry import make_entry_link
+
+    editor = Editor.objects.filter(email=address).first()
+    if editor is None:
+        editor = Editor.objects.create_user(address, is_approver=approver)
+        say(f"added {address}" + (" as approver" if approver else ""))
+    elif approver and not editor.is_approver:
+        editor.is_approver = True
+        editor.save(update_fields=["is_approver"])
+        say(f"{address} may approve now")
+    click.echo(make_entry_link(editor))
+
+
+@editor_command.command("list")
+@json_option
+def list_editors(as_json: bool) -> None:
+    """List the editors."""
+    open_database()
+    from worker.storage.models import Editor
+
+    rows = [{"email": one.email, "approver": one.is_approver, "active": one.is_active} for one in Editor.objects.order_by("email")]
+    if as_json:
+        print_json(rows)
+        return
+    print_table(["email", "approver", "active"], [tuple(one.values()) for one in rows],
+                empty="no editors yet; broadsheet editor add EMAIL --approver")
+
+
+@click.group("readers")
+def readers_command() -> None:
+    """Look after the readers."""
+
+
+@readers_command.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--newsletter", required=True)
+@click.option("--consent-source", required=True, help="How and where these people agreed; kept as evidence.")
+@click.pass_context
+def import_command(ctx: click.Context, file: Path, newsletter: str, consent_source: str) -> None:
+    """Import readers who agreed elsewhere from a CSV file. Broken rows are refused by line; the rest is imported."""
+    editorial.load().newsletter(newsletter)
+    open_database()
+    from worker.readers.importing import import_readers
+
+    with progress("importing", None) as update:
+        report = import_readers(file, newsletter=newsletter, consent_source=consent_source, on_row=update)
+    print_table(["line", "refused because"], report.refused[:50], empty="no row was refused")
+    if len(report.refused) > 50:
+        say(f"… and {len(report.refused) - 50} more refused rows")
+    say(f"{report.imported} imported, {report.already} already there, {len(report.refused)} refused")
+    if report.recoded:
+        say(f"{report.recoded} rows were not UTF-8 and were read as Windows-1252; look at their names")
+    if report.refused:
+        ctx.exit(2)
+
+
+@readers_command.command("export")
+@click.option("--newsletter", help="Only this newsletter's readers.")
+def export_command(newsletter: str | None) -> None:
+    """Print the readers as CSV."""
+    if newsletter:
+        editorial.load().newsletter(newsletter)
+    open_database()
+    from worker.readers.importing import export_readers
+
+    export_readers(sys.stdout, newsletter)
+
+
+@readers_command.command("show")
+@click.argument("email")
+@json_option
+def show_command(email: str, as_json: bool) -> None:
+    """Show what is on record of one reader: subscriptions and every consent."""
+    open_database()
+    from worker.readers.consent import evidence
+
+    record = evidence(email)
+    if as_json:
+        print_json(record)
+        return
+    say(record["email"])
+    print_table(["newsletter", "state"], [tuple(one.values()) for one in record["subscriptions"]], empty="no subscriptions")
+    print_table(["purpose", "action", "at (UTC)", "version", "wording"],
+                [(one["purpose"], one["action"], one["at"], one["version"], str(one["wording_sha256"])[:12])
+                 for one in record["consents"]], empty="no consents on record")
+
+
+@readers_command.command("erase")
+@click.argument("email")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase_command(email: str, yes: bool) -> None:
+    """Erase everything known of one reader; only a keyed hash stays, so that no import brings the person back."""
+    if not yes and sys.stdin.isatty():
+        click.confirm(f"Erase everything known of {email}?", abort=True)
+    open_database()
+    from worker.readers.erase import erase
+
+    if not erase(email):
+        raise NotFoundError(f"there is no reader {email}; the address is suppressed from now on all the same")
+    say(f"{email} is erased")
+
+
+@click.group("terms")
+def terms_command() -> None:
+    """Look after the terms readers agree to."""
+
+
+@terms_command.command("list")
+@json_option
+def list_terms(as_json: bool) -> None:
+    """List the published versions."""
+    open_database()
+    from worker.storage.models import Terms
+
+    rows = [{"kind": one.kind, "version": one.version, "effective": one.effective, "material": one.material,
+             "sha256": one.sha256, "published_at": one.published_at} for one in Terms.objects.all()]
+    if as_json:
+        print_json(rows)
+        return
+    print_table(["kind", "version", "effective", "material", "wording"],
+                [(one["kind"], one["version"], one["effective"], one["material"], str(one["sha256"])[:12]) for one in rows],
+                empty="no terms are published; run `broadsheet terms publish`")
+
+
+@terms_command.command("publish")
+def publish_command() -> None:
+    """Publish the files under templates/terms/ that are new."""
+    open_database()
+    from worker.readers.terms import publish_terms
+
+    published = publish_terms()
+    print_table(["kind", "version"], [(one.kind, one.version) for one in published], empty="every file is published already")

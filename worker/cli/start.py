@@ -1,0 +1,114 @@
+"""Commands that start things: the demo, the service and its parts, the check, the benches."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+from worker.cli.commands import open_database
+from worker.cli.output import json_option, print_json, print_table, say, stages
+from worker.errors import BroadsheetError
+
+BENCHES = {
+    "grouping": "how well stories are told apart, beside a plain TF-IDF single pass",
+    "summaries": "ROUGE of the summaries, beside the lead sentences",
+    "gathering": "1,000 feeds, beside feedparser alone",
+    "rendering": "a proof and a reader's copy",
+    "delivery": "hand-over to each kind of sender, beside a message built per reader",
+}
+
+
+@click.command("demo")
+@click.option("--feeds", "folder", type=click.Path(path_type=Path), help="A folder of feed documents instead of the samples.")
+def demo_command(folder: Path | None) -> None:
+    """Run the main job end to end on sample feeds, into a local inbox, and show what happened."""
+    open_database()
+    from worker.cli.demo import show_report
+    from worker.demo.run import run_demo
+
+    with stages() as tell:
+        report = run_demo(folder, tell)
+    show_report(report, every_document=folder is not None)
+
+
+@click.command("up")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="The web's port on 127.0.0.1.")
+@click.pass_context
+def up_command(ctx: click.Context, port: int) -> None:
+    """Run web, workers, timetable, Redis and database in this terminal until Ctrl-C."""
+    from worker.service import run_service
+
+    ctx.exit(run_service(port))
+
+
+@click.command("web")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 inside a container.")
+def web_command(port: int, host: str) -> None:
+    """Run the web server alone."""
+    from worker.service import run_web
+
+    run_web(port, host)
+
+
+@click.command("worker")
+def worker_command() -> None:
+    """Run the Celery workers alone."""
+    from worker.service import run_worker
+
+    run_worker()
+
+
+@click.command("beat")
+def beat_command() -> None:
+    """Run the timetable alone. Only one may run."""
+    from worker.service import run_beat
+
+    run_beat()
+
+
+@click.command("migrate")
+def migrate_command() -> None:
+    """Bring the database's tables up to date."""
+    open_database(migrate=False)
+    from worker.storage.schema import migrate
+
+    say(f"{migrate()} migrations applied")
+
+
+@click.command("check")
+@json_option
+@click.pass_context
+def check_command(ctx: click.Context, as_json: bool) -> None:
+    """Look at configuration, database, broker, sender and DNS; one line each, the mend beside each fault."""
+    open_database(migrate=False)
+    from worker.checkup import check_all
+
+    findings = check_all()
+    if as_json:
+        print_json([finding._asdict() for finding in findings])
+    else:
+        print_table(["", "part", "finding"],
+                    [("ok" if one.ok else "!!" if one.blocking else "--", one.part, one.message) for one in findings],
+                    empty="nothing to check")
+    if any(not one.ok and one.blocking for one in findings):
+        ctx.exit(2)
+
+
+@click.command("bench", context_settings={"ignore_unknown_options": True})
+@click.argument("name", required=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def bench_command(ctx: click.Context, name: str | None, arguments: tuple[str, ...]) -> None:
+    """Measure one thing against its limit or peer, or list what can be measured."""
+    if name is None:
+        print_table(["bench", "measures"], BENCHES.items(), empty="")
+        return
+    if name not in BENCHES:
+        raise BroadsheetError(f"there is no bench {name!r}; there are: {', '.join(BENCHES)}")
+    root = Path(__file__).resolve().parents[2]
+    if not (root / "bench").is_dir():
+        raise BroadsheetError(f"{root}/bench is not there: benches run from a checkout of the project")
+    sys.path.insert(0, str(root))
+    ctx.exit(importlib.import_module(f"bench.{name}").main(list(arguments)))

@@ -1,0 +1,1 @@
+"""The main job end to end on sample documents, into a local inbox, through the same code as the service."""

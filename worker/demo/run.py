@@ -1,0 +1,218 @@
+"""The main job on a folder of feed documents: gather, group, summarise, draft, approve, deliver. May be run again."""
+
+import csv
+import json
+import mailbox
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.message import Message
+from functools import partial
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from worker import editorial
+from worker.delivery import audience, deliver, notices
+from worker.delivery.senders import open_sender
+from worker.demo import documents
+from worker.errors import BroadsheetError
+from worker.feeds.gather import Gathered, gather_feeds
+from worker.feeds.sources import sync_feeds
+from worker.issues.draft import draft_issue
+from worker.press.approve import approve_issue
+from worker.press.render import render_proof, write_proof
+from worker.readers.confirm import confirm
+from worker.readers.subscribe import sign_up
+from worker.readers.terms import publish_terms
+from worker.storage.models import Editor, Issue, IssueState, Item, Reader, Story, SubscriptionState
+from worker.stories.group import group_items
+from worker.stories.summarise import summarise_stories
+
+DEMO_EDITOR = "demo@example.com"
+NEWSLETTER = "aitrends"  # approved and delivered; the others' drafts are left for you to approve
+READERS = Path(__file__).parent / "readers.csv"
+PORT = 8099
+WINDOW = timedelta(hours=96)
+
+Tell = Callable[[str, int, int], None]  # (what is going on, how many are done, of how many)
+
+
+@dataclass
+class Report:
+    """What happened, in numbers, and where to look."""
+
+    moment: datetime
+    gathered: Sequence[Gathered]
+    items: int = 0
+    stories: int = 0
+    shared_stories: int = 0
+    readers: int = 0
+    issue: Issue | None = None
+    why_no_issue: str = ""
+    audience: int = 0
+    states: dict[str, int] = field(default_factory=dict)
+    sent_now: int = 0
+    drafts: list[Issue] = field(default_factory=list)
+    proof: list[Path] = field(default_factory=list)
+    outbox: Path = Path()
+    a_mail: Path | None = None
+
+
+def run_demo(folder: Path | None, tell: Tell) -> Report:
+    """Run the demo in BROADSHEET_HOME; run again, it finds what it did and sends nobody anything twice.
+
+    Raises BroadsheetError if the folder holds no documents, or the home holds a real paper's readers.
+    """
+    folder = (folder or documents.SAMPLES).resolve()
+    home = Path(settings.BROADSHEET_HOME)
+    port = _claim_home(home)
+    outbox = _local_outbox(home)
+    paths = documents.find_documents(folder)
+    tell("reading the documents", 0, len(paths))
+    read = documents.read_documents(paths)
+    report = Report(documents.newest_moment(read, timezone.now()), gathered=[], outbox=outbox)
+    with documents.serve_folder(folder, port) as address:
+        _configure(home, address, documents.write_editorial(folder, address, read))
+        report.gathered = _gather(report.moment, tell)
+    _make_stories(report, tell)
+    report.readers = _sign_readers_up(home, tell)
+    _make_issues(report, home, tell)
+    return report
+
+
+def _claim_home(home: Path) -> int:
+    """Mark the home as the demo's own and return the port it serves on; refuses a home that holds a real paper."""
+    marker = home / "demo.json"
+    if marker.exists():
+        return int(json.loads(marker.read_text())["port"])
+    if Reader.objects.exists() or Issue.objects.exists():
+        raise BroadsheetError(f"{home} holds a real paper's readers and issues; run the demo in a home of its own: "
+                              "BROADSHEET_HOME=var/demo broadsheet demo")
+    marker.write_text(json.dumps({"port": PORT}))
+    return PORT
+
+
+def _local_outbox(home: Path) -> Path:
+    """See that sample readers are only ever written to in a local maildir, whatever SENDER_URL says."""
+    if not settings.SENDER_URL.startswith("maildir:"):
+        settings.SENDER_URL = f"maildir:{home / 'outbox'}"
+    return Path(settings.SENDER_URL.removeprefix("maildir:"))
+
+
+def _configure(home: Path, address: str, text: str) -> None:
+    file = home / "feeds.toml"
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        file.write_text(text, encoding="utf-8")
+    settings.FEEDS_FILE = file
+    settings.FETCH_ALLOW_HOSTS = [*settings.FETCH_ALLOW_HOSTS, address.removeprefix("http://")]
+    sync_feeds(editorial.load())
+    publish_terms()
+
+
+def _gather(moment: datetime, tell: Tell) -> list[Gathered]:
+    total = len(editorial.load().feeds)
+    done: list[Gathered] = []
+
+    def count(one: Gathered) -> None:
+        done.append(one)
+        tell("gathering", len(done), total)
+
+    return sorted(gather_feeds(now=moment, force=True, on_done=count), key=lambda one: one.name)
+
+
+def _make_stories(report: Report, tell: Tell) -> None:
+    tell("grouping items into stories", 0, 1)
+    group_items(now=report.moment)
+    tell("summarising the stories", 0, 1)
+    summarise_stories(now=report.moment)
+    report.items = Item.objects.count()
+    outlets: dict[int, set[int]] = {}
+    for story, feed in Item.objects.filter(story__isnull=False).values_list("story_id", "feed_id"):
+        outlets.setdefault(story, set()).add(feed)
+    report.stories = Story.objects.filter(items__isnull=False).distinct().count()
+    report.shared_stories = sum(len(feeds) > 1 for feeds in outlets.values())
+
+
+def _sign_readers_up(home: Path, tell: Tell) -> int:
+    """Take the sample readers through the double opt-in: form, letter, link, confirmation."""
+    with READERS.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    letters = home / "letters"
+    sender = open_sender(f"maildir:{letters}")
+    try:
+        for row in rows:
+            sign_up(row["email"], row["newsletters"].split(";"), partners=row["partners"] == "yes",
+                    tracking=row["tracking"] == "yes")
+        notices.send_notices(sender)
+        for number, link in enumerate(_confirmation_tokens(letters), 1):
+            tell("readers confirm", number, len(rows))
+            confirm(link)
+        notices.send_notices(sender)
+    finally:
+        sender.close()
+    confirmed = Reader.objects.filter(subscriptions__state=SubscriptionState.CONFIRMED, subscriptions__newsletter=NEWSLETTER)
+    return confirmed.distinct().count()
+
+
+def _confirmation_tokens(letters: Path) -> list[str]:
+    """Return the tokens in the confirmation letters that lie unread in the maildir, and mark those as read."""
+    box = mailbox.Maildir(letters, create=True)
+    tokens = []
+    for key in list(box.keys()):
+        letter = box[key]
+        if letter.get_subdir() != "new":
+            continue
+        tokens += re.findall(r"/confirm/([^/\s]+)/", _plain_text(letter))[:1]
+        letter.set_subdir("cur")
+        box[key] = letter
+    return tokens
+
+
+def _plain_text(letter: Message) -> str:
+    part = next((part for part in letter.walk() if part.get_content_type() == "text/plain"), None)
+    payload = part.get_payload(decode=True) if part else None
+    return payload.decode() if isinstance(payload, bytes) else ""
+
+
+def _make_issues(report: Report, home: Path, tell: Tell) -> None:
+    tell("drafting", 0, 1)
+    for key in editorial.load().newsletters:
+        try:
+            issue = draft_issue(key, now=report.moment, window_start=report.moment - WINDOW)
+        except BroadsheetError as error:
+            report.why_no_issue = report.why_no_issue or str(error)
+            continue
+        if key == NEWSLETTER:
+            report.issue = issue
+        elif issue.state == IssueState.DRAFT:
+            # Its deadline lies in the documents' past; from now on you have as long as any draft made today.
+            Issue.objects.filter(pk=issue.pk, state=IssueState.DRAFT).update(drafted_at=timezone.now())
+            report.drafts.append(issue)
+    if report.issue:
+        report.proof = write_proof(report.issue, home / "proof")
+        _approve_and_send(report, report.issue, tell)
+
+
+def _approve_and_send(report: Report, issue: Issue, tell: Tell) -> None:
+    """Take the issue on from wherever an earlier run left it."""
+    editor = Editor.objects.filter(email=DEMO_EDITOR).first()
+    editor = editor or Editor.objects.create_user(DEMO_EDITOR, is_approver=True)
+    if issue.state == IssueState.DRAFT:
+        tell("approving", 0, 1)
+        approve_issue(issue.pk, editor=editor, proof_sha256=render_proof(issue).sha256)
+        issue.refresh_from_db()
+    if issue.state == IssueState.APPROVED:
+        audience.start_issue(issue.pk, by=editor.email)
+        issue.refresh_from_db()
+    before = deliver.status(issue.pk)["states"].get("accepted", 0)
+    if issue.state == IssueState.SENDING:
+        audience.freeze_audience(issue.pk)
+        deliver.deliver_issue(issue.pk, on_progress=partial(tell, "delivering"))
+        issue.refresh_from_db()
+    now = deliver.status(issue.pk)
+    report.audience, report.states = now["audience"], now["states"]
+    report.sent_now = now["states"].get("accepted", 0) - before
+    report.a_mail = next(iter(sorted((report.outbox / "new").glob("*"))), None)

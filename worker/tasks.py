@@ -1,0 +1,109 @@
+"""One thin task per step; the only file that knows the order. A step that is lost is found again by the timetable."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import django
+import structlog
+from celery.exceptions import OperationalError as BrokerError
+from django.apps import apps
+from django.conf import settings
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from worker import editorial
+from worker.celery import DELIVER_SECONDS, app
+
+if not apps.ready:
+    django.setup()
+
+from worker.delivery import audience, deliver
+from worker.delivery import notices as letters
+from worker.errors import BroadsheetError
+from worker.feeds import gather as gathering
+from worker.feeds import sources
+from worker.issues import draft
+from worker.storage.models import Issue, IssueState
+from worker.stories import group as grouping
+from worker.stories import summarise
+
+log = structlog.get_logger(__name__)
+FEEDS_A_TASK = 25
+step = app.task(throws=(BroadsheetError,))  # these are said in a line, without a traceback
+
+
+@step
+def gather_due() -> None:
+    """Hand the feeds that are due to gathering tasks, some to each."""
+    sources.sync_feeds(editorial.load())
+    due = sources.due_feeds()
+    for start in range(0, len(due), FEEDS_A_TASK):
+        gather.apply_async((due[start : start + FEEDS_A_TASK],), expires=55)
+
+
+@step
+def gather(names: Sequence[str]) -> None:
+    """Fetch these feeds; then group, if anything is new."""
+    if any(done.new for done in gathering.gather_feeds(names)):
+        group.apply_async(expires=110)
+
+
+@step
+def group() -> None:
+    """Put new items into stories and give the stories that changed their summaries."""
+    grouping.group_items()
+    summarise.summarise_stories()
+
+
+@step
+def draft_due() -> None:
+    """Propose the issues whose hour has come; hold those whose deadline passed without approval."""
+    for key in editorial.load().newsletters:
+        if not draft.issue_due(key):
+            continue
+        try:
+            issue = draft.draft_issue(key)
+            log.info("drafted", issue=issue.pk, newsletter=key)
+        except BroadsheetError as error:
+            log.info("nothing to draft", newsletter=key, reason=str(error))
+    draft.hold_overdue()
+
+
+@step
+def deliver_issue(issue_id: int) -> None:
+    """Work on one issue's deliveries for a while; the sweep sends another task while any are open."""
+    audience.freeze_audience(issue_id)
+    if not deliver.deliver_issue(issue_id, seconds=DELIVER_SECONDS).finished:
+        nudge("deliver", issue_id)
+
+
+@step
+def notices() -> None:
+    """Send the letters owed to single readers."""
+    letters.send_notices()
+
+
+@step
+def sweep() -> None:
+    """Find what a crash or a flushed Redis left behind: expired leases, and issues being sent that nobody works on."""
+    deliver.settle_expired()
+    for issue_id in Issue.objects.filter(state=IssueState.SENDING).values_list("pk", flat=True):
+        deliver_issue.apply_async((issue_id,), expires=14)
+
+
+_NUDGES = {"deliver": deliver_issue, "notices": notices, "group": group, "gather": gather}
+
+
+def nudge(name: str, *args: Any) -> None:
+    """Wake a worker for a step once the transaction has committed. Never raises: the timetable is the safety net."""
+    task = _NUDGES[name]
+
+    def send() -> None:
+        if not settings.REDIS_URL:
+            return
+        try:
+            task.apply_async(args, retry=False, expires=60)
+        except (OperationalError, BrokerError, OSError) as error:
+            log.warning("broker did not answer; the timetable will find the work", step=name, reason=str(error))
+
+    transaction.on_commit(send)
