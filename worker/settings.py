@@ -1,8 +1,10 @@
 """Every setting, read once from the environment (or a `.env` file); Django and Celery both read this module."""
 
+import json
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -20,12 +22,12 @@ def read_secret_key(home: Path) -> str:
 
     Raises BroadsheetError if the key given is too short to sign links that must hold for years.
     """
-    given = env.str("SECRET_KEY", default="")
+    given: str = env.str("SECRET_KEY", default="")
     if not given:
         file = home / "secret_key"
         try:
             home.mkdir(parents=True, exist_ok=True)
-            with open(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as new:
+            with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as new:
                 new.write(secrets.token_urlsafe(50))
         except FileExistsError:
             pass
@@ -44,7 +46,7 @@ def read_secret_key(home: Path) -> str:
 
 def read_base_url() -> str:
     """Return BASE_URL without a final slash; raises BroadsheetError unless it is http(s)://host[:port]."""
-    url = env.str("BASE_URL", default="http://127.0.0.1:8000").rstrip("/")
+    url = (env.str("BASE_URL", default="") or RUNNING.get("site") or "http://127.0.0.1:8000").rstrip("/")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
         raise BroadsheetError(f"BASE_URL {url!r}: give the site's address alone, e.g. https://news.example.org")
@@ -56,9 +58,10 @@ def read_database(home: Path) -> dict[str, object]:
     default = f"sqlite:///{home / 'broadsheet.sqlite3'}"
     url = env.str("DATABASE_URL", default="") or default
     try:
-        database = environ.Env.db_url_config(url)
+        database: dict[str, Any] = environ.Env.db_url_config(url)
     except Exception as error:
-        raise BroadsheetError(f"DATABASE_URL cannot be read ({error}); e.g. postgres://user:password@host/name") from error
+        raise BroadsheetError(f"DATABASE_URL cannot be read ({error}); "
+                              "e.g. postgres://user:password@host/name") from error
     engine = database.get("ENGINE", "")
     if engine.endswith("sqlite3"):
         # IMMEDIATE: a writer waits for its turn at BEGIN instead of failing half-way with "database is locked".
@@ -73,10 +76,31 @@ def read_database(home: Path) -> dict[str, object]:
     return database
 
 
+def read_running(home: Path) -> dict[str, str]:
+    """Return where site and broker of a running `broadsheet up` are, as it wrote down in its home; {} if none runs.
+
+    So a command in another terminal wakes the same workers and prints links that work.
+    """
+    try:
+        written = json.loads((home / "up.json").read_text())
+        os.kill(written["process"], 0)  # asks whether it is there, and sends nothing
+        return {"site": str(written["site"]), "redis": str(written["redis"])}
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or another user's
+        return {}
+
+
+def child_environment(*, port: int, redis_url: str) -> dict[str, str]:
+    """Return the environment for the programs that make up the service: this one's, with where site and broker are."""
+    given = {"DJANGO_SETTINGS_MODULE": __name__, "REDIS_URL": redis_url}
+    if not env.str("BASE_URL", default=""):
+        given["BASE_URL"] = f"http://127.0.0.1:{port}"
+    return {**os.environ, **given}
+
+
 def read_number(name: str, default: int, least: int, most: int) -> int:
     """Return an integer setting; raises BroadsheetError naming the limits."""
     try:
-        number = env.int(name, default=default)
+        number: int = env.int(name, default=default)
     except ValueError as error:
         raise BroadsheetError(f"{name}: give a whole number from {least} to {most}") from error
     if not least <= number <= most:
@@ -91,6 +115,7 @@ FEEDS_FILE = Path(
     env.str("FEEDS_FILE", default="") or (_own_feeds if _own_feeds.is_file() else ROOT / "feeds.toml")
 ).expanduser().resolve()
 TEMPLATES_DIR = ROOT / "templates"
+RUNNING = read_running(BROADSHEET_HOME)
 BASE_URL = read_base_url()
 
 # -- secrets ------------------------------------------------------------------------------------------------------
@@ -112,7 +137,8 @@ POSTAL_ADDRESS = env.str("POSTAL_ADDRESS", default="")
 DELIVERY_LEASE_SECONDS = read_number("DELIVERY_LEASE_SECONDS", 60, 2, 600)
 
 # -- queue --------------------------------------------------------------------------------------------------------
-REDIS_URL = env.str("REDIS_URL", default="")  # empty: `broadsheet up` starts an embedded one and passes its address on
+REDIS_IS_EMBEDDED = not env.str("REDIS_URL", default="")  # `broadsheet up` starts one and passes its address on
+REDIS_URL = env.str("REDIS_URL", default="") or RUNNING.get("redis", "")
 WORKER_PROCESSES = read_number("WORKER_PROCESSES", 2, 1, 64)
 LOG_FORMAT = env.str("LOG_FORMAT", default="")  # text, json, or empty: text on a terminal, JSON otherwise
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
@@ -192,10 +218,13 @@ X_FRAME_OPTIONS = "SAMEORIGIN"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]  # nothing to the disk
 _https = _site.scheme == "https"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TRUST_PROXY", default=False) else None
+TRUST_PROXY = env.bool("TRUST_PROXY", default=False)  # see worker.web.wsgi for what of its headers is believed
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
+SILENCED_SYSTEM_CHECKS = ["security.W019"]  # frames of our own are wanted: the newsroom shows the proof in one
 LOGGING_CONFIG = None  # worker.logs sets structlog and the standard library up together

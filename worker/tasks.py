@@ -5,7 +5,6 @@ from typing import Any
 
 import django
 import structlog
-from celery.exceptions import OperationalError as BrokerError
 from django.apps import apps
 from django.conf import settings
 from django.db import transaction
@@ -17,7 +16,7 @@ from worker.celery import DELIVER_SECONDS, app
 if not apps.ready:
     django.setup()
 
-from worker.delivery import audience, deliver
+from worker.delivery import deliver
 from worker.delivery import notices as letters
 from worker.errors import BroadsheetError
 from worker.feeds import gather as gathering
@@ -72,7 +71,6 @@ def draft_due() -> None:
 @step
 def deliver_issue(issue_id: int) -> None:
     """Work on one issue's deliveries for a while; the sweep sends another task while any are open."""
-    audience.freeze_audience(issue_id)
     if not deliver.deliver_issue(issue_id, seconds=DELIVER_SECONDS).finished:
         nudge("deliver", issue_id)
 
@@ -91,7 +89,7 @@ def sweep() -> None:
         deliver_issue.apply_async((issue_id,), expires=14)
 
 
-_NUDGES = {"deliver": deliver_issue, "notices": notices, "group": group, "gather": gather}
+_NUDGES = {"deliver": deliver_issue, "notices": notices}
 
 
 def nudge(name: str, *args: Any) -> None:
@@ -103,7 +101,7 @@ def nudge(name: str, *args: Any) -> None:
             return
         try:
             task.apply_async(args, retry=False, expires=60)
-        except (OperationalError, BrokerError, OSError) as error:
+        except (OperationalError, OSError) as error:
             log.warning("broker did not answer; the timetable will find the work", step=name, reason=str(error))
 
     transaction.on_commit(send)

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from worker.storage.models import Feed, Issue, IssueState, Item, ItemState, Story, StoryState
+from django.db.models import QuerySet
+
+from worker.storage.models import Correction, Feed, Issue, IssueState, Item, ItemState, Story, StoryState
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)  # a Monday, half an hour after aitrends' time to draft
 
@@ -36,6 +38,11 @@ def send_out(issue: Issue) -> Issue:
     issue.state, issue.started_at, issue.sent_at = IssueState.SENT, NOW, NOW
     issue.save()
     return issue
+
+
+def unprinted(newsletter: str) -> QuerySet[Correction]:
+    """Return the newsletter's corrections that no issue has printed yet."""
+    return Correction.objects.filter(issue__newsletter=newsletter, printed_in=None)
 
 
 def headlines(issue: Issue) -> list[str]:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.issues.paper import NOW, headlines, make_story, sections, send_out
+from tests.issues.paper import NOW, headlines, make_story, sections, send_out, unprinted
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
 from worker.issues import edit
-from worker.issues.corrections import record_correction, unprinted
+from worker.issues.corrections import record_correction
 from worker.issues.draft import draft_issue
 from worker.storage.models import AuditEntry, Editor, Issue, IssueState
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from tests.issues.paper import NOW, make_story, send_out
+from tests.issues.paper import NOW, make_story, send_out, unprinted
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
 from worker.issues import edit
-from worker.issues.corrections import record_correction, unprinted
+from worker.issues.corrections import record_correction
 from worker.issues.draft import draft_issue
 from worker.press.approve import approve_issue, check_edition, withdraw_approval
 from worker.press.proof import hash_proof

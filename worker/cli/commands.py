@@ -4,7 +4,6 @@ import sys
 
 import click
 
-from worker import __doc__ as life
 from worker.cli.output import errors
 from worker.errors import BroadsheetError
 
@@ -31,13 +30,11 @@ class Commands(click.Group):
         return command
 
 
-@click.command(cls=Commands, name="broadsheet", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Commands, name="broadsheet", context_settings={"help_option_names": ["-h", "--help"]},
+               epilog="To try it: broadsheet demo. To run it: broadsheet up. Every command explains itself with --help.")
 @click.version_option(package_name="broadsheet", prog_name="broadsheet")
 def broadsheet() -> None:
     """Gather news, draft an issue, approve it, send it to readers who opted in twice."""
-
-
-broadsheet.epilog = (life or "").splitlines()[0]
 
 
 def open_database(*, migrate: bool = True) -> None:

@@ -16,12 +16,14 @@ from worker.errors import BroadsheetError, NotFoundError
 @click.option("--again", is_flag=True, help="Make another issue from the same stories.")
 @json_option
 def draft_command(newsletter: str, again: bool, as_json: bool) -> None:
-    """Propose this period's issue of NEWSLETTER; shows the one that is there if it was drafted already."""
+    """Propose today's issue of NEWSLETTER.
+
+    If it was drafted already, show that."""
     editorial.load().newsletter(newsletter)
     open_database()
     from worker.issues.draft import draft_issue
 
-    issue = draft_issue(newsletter, again=again)
+    issue = draft_issue(newsletter, again=again, by="the command line")
     placed = issue.placements.filter(dropped=False)
     if as_json:
         print_json({"issue": issue.pk, "newsletter": newsletter, "period": issue.period, "slug": issue.slug,
@@ -54,13 +56,17 @@ def issues_command(as_json: bool) -> None:
 
 @click.command("proof")
 @click.argument("issue_id", metavar="ISSUE", type=int)
-@click.option("-o", "directory", type=click.Path(path_type=Path), default=Path("proof"), show_default=True)
+@click.option("-o", "directory", type=click.Path(path_type=Path), default=Path("proof"), show_default=True,
+              help="The directory to write to.")
 def proof_command(issue_id: int, directory: Path) -> None:
-    """Write the proof of ISSUE: issue.html, issue.txt and preflight.json."""
+    """Write the proof of ISSUE to files.
+
+    They are issue.html, issue.txt and preflight.json."""
     open_database()
+    from worker.issues.find import find_issue
     from worker.press.render import write_proof
 
-    for file in write_proof(_issue(issue_id), directory):
+    for file in write_proof(find_issue(issue_id), directory):
         say(str(file))
 
 
@@ -69,13 +75,16 @@ def proof_command(issue_id: int, directory: Path) -> None:
 @click.option("--by", "email", required=True, help="The approver's address.")
 @json_option
 def approve_command(issue_id: int, email: str, as_json: bool) -> None:
-    """Approve ISSUE as it stands now: binds the approver's name to the hash of its proof."""
+    """Approve ISSUE as it stands now.
+
+    Binds the approver's name to the hash of its proof."""
     open_database()
+    from worker.issues.find import find_issue
     from worker.press.approve import approve_issue
     from worker.press.render import render_proof
     from worker.storage.models import Editor
 
-    issue = _issue(issue_id)
+    issue = find_issue(issue_id)
     editor = Editor.objects.filter(email=email.strip().lower()).first()
     if editor is None:
         raise NotFoundError(f"there is no editor {email}; add one: broadsheet editor add {email} --approver")
@@ -92,14 +101,15 @@ def approve_command(issue_id: int, email: str, as_json: bool) -> None:
 @click.option("--wait", is_flag=True, help="Follow the running service's work until it is done.")
 @click.option("--inline", is_flag=True, help="Do the work in this process, without a broker.")
 def deliver_command(issue_id: int, wait: bool, inline: bool) -> None:
-    """Start sending an approved ISSUE to its readers, or go on with one that was started."""
+    """Send an approved ISSUE, or go on with one that was started."""
     if wait and inline:
         raise BroadsheetError("give --wait or --inline, not both")
     open_database()
     from worker.delivery.audience import start_issue
+    from worker.issues.find import find_issue
     from worker.storage.models import IssueState
 
-    issue = _issue(issue_id)
+    issue = find_issue(issue_id)
     if issue.state == IssueState.APPROVED:
         start_issue(issue_id, by="the command line")
     elif issue.state not in (IssueState.SENDING, IssueState.SENT):
@@ -119,11 +129,9 @@ def deliver_command(issue_id: int, wait: bool, inline: bool) -> None:
 
 
 def _deliver_here(issue_id: int) -> None:
-    from worker.delivery.audience import freeze_audience
     from worker.delivery.deliver import deliver_issue
 
-    audience = freeze_audience(issue_id)
-    with progress("sending", audience) as update:
+    with progress("sending", None) as update:
         deliver_issue(issue_id, on_progress=update)
 
 
@@ -149,9 +157,10 @@ def _follow(issue_id: int) -> None:
 @click.argument("issue_id", metavar="ISSUE", type=int)
 @json_option
 def status_command(issue_id: int, as_json: bool) -> None:
-    """Show how ISSUE's deliveries stand: the states always sum to the audience."""
+    """Show how ISSUE's deliveries stand.
+
+    The states always sum to the audience."""
     open_database()
-    _issue(issue_id)
     if as_json:
         from worker.delivery.deliver import status
 
@@ -162,17 +171,9 @@ def status_command(issue_id: int, as_json: bool) -> None:
 
 def _print_status(issue_id: int) -> None:
     from worker.delivery.deliver import status
+    from worker.issues.find import find_issue
 
-    now = status(issue_id)
-    issue = _issue(issue_id)
+    now, issue = status(issue_id), find_issue(issue_id)
     say(f"issue {issue_id}: {issue.state}, audience {now['audience']}" + (f" ({issue.note})" if issue.note else ""))
     print_table(["state", "readers"], now["states"].items(), empty="no deliveries yet")
 
-
-def _issue(issue_id: int):  # type: ignore[no-untyped-def]
-    from worker.storage.models import Issue
-
-    issue = Issue.objects.filter(pk=issue_id).first()
-    if issue is None:
-        raise NotFoundError(f"there is no issue {issue_id}; `broadsheet issues` lists them")
-    return issue

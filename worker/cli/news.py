@@ -18,7 +18,7 @@ def feeds_command() -> None:
 @feeds_command.command("list")
 @json_option
 def list_feeds(as_json: bool) -> None:
-    """List the feeds of feeds.toml with what became of the last fetch."""
+    """List the feeds, with what became of the last fetch."""
     open_database()
     from worker.storage.models import Feed
 
@@ -54,7 +54,9 @@ def check_feeds(file: Path | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--newsletter", required=True, help="The newsletter the feeds are for.")
 def import_opml(file: Path, newsletter: str) -> None:
-    """Print FILE's feeds as feeds.toml entries, leaving out those already there."""
+    """Print an OPML file's feeds as feeds.toml entries.
+
+    Those already in feeds.toml are left out."""
     from worker.feeds.sources import opml_as_toml
 
     editorial.load().newsletter(newsletter)
@@ -81,11 +83,11 @@ def gather_command(ctx: click.Context, name: str | None, as_json: bool) -> None:
     """Fetch every feed now and store what is new."""
     open_database()
     from worker.feeds.gather import gather_feeds
-    from worker.feeds.sources import sync_feeds
+    from worker.feeds.sources import find_source, sync_feeds
 
     paper = editorial.load()
-    if name and name not in paper.feeds_by_name():
-        raise BroadsheetError(f"there is no feed {name!r}; `broadsheet feeds list` names them")
+    if name:
+        find_source(name)  # an unknown one is said before anything is written
     sync_feeds(paper)
     with progress("gathering", 1 if name else len(paper.feeds)) as update:
         seen: list[str] = []
@@ -110,7 +112,9 @@ def gather_command(ctx: click.Context, name: str | None, as_json: bool) -> None:
               help="items.jsonl: {id, title, summary, source, published} a line.")
 @click.option("--to", "target", type=click.Path(path_type=Path), help="clusters.jsonl: {id, cluster} a line.")
 def group_command(source: Path | None, target: Path | None) -> None:
-    """Put new items into stories; with files, group the items of one file and touch no database."""
+    """Put new items into stories.
+
+    With --from and --to: group the items of a file instead, and touch no database."""
     _both_or_none(source, target)
     if source and target:
         from worker.stories.files import group_file
@@ -130,7 +134,9 @@ def group_command(source: Path | None, target: Path | None) -> None:
               help="stories.jsonl: {id, items: [{title, summary, source}]} a line.")
 @click.option("--to", "target", type=click.Path(path_type=Path), help="summaries.jsonl: {id, headline, summary} a line.")
 def summarise_command(source: Path | None, target: Path | None) -> None:
-    """Give changed stories their summaries; with files, summarise the stories of one file and touch no database."""
+    """Give changed stories their summaries.
+
+    With --from and --to: summarise the stories of a file instead, and touch no database."""
     _both_or_none(source, target)
     if source and target:
         from worker.stories.files import summarise_file

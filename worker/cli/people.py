@@ -21,7 +21,9 @@ def editor_command() -> None:
 @click.argument("email")
 @click.option("--approver", is_flag=True, help="May approve and send issues.")
 def add_editor(email: str, approver: bool) -> None:
-    """Add an editor (or change one's role) and print a one-time sign-in link."""
+    """Add an editor and print a one-time sign-in link.
+
+    For an editor who is there already: make them an approver if so asked, and print another link."""
     try:
         address = validate_email(email, check_deliverability=False).normalized.lower()
     except EmailNotValidError as error:
@@ -63,11 +65,13 @@ def readers_command() -> None:
 
 @readers_command.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--newsletter", required=True)
+@click.option("--newsletter", required=True, help="The newsletter they agreed to.")
 @click.option("--consent-source", required=True, help="How and where these people agreed; kept as evidence.")
 @click.pass_context
 def import_command(ctx: click.Context, file: Path, newsletter: str, consent_source: str) -> None:
-    """Import readers who agreed elsewhere from a CSV file. Broken rows are refused by line; the rest is imported."""
+    """Import readers who agreed elsewhere from a CSV file.
+
+    Its first line names the columns: email and, if you like, name. Broken rows are refused by line; the rest is imported."""
     editorial.load().newsletter(newsletter)
     open_database()
     from worker.readers.importing import import_readers
@@ -100,7 +104,7 @@ def export_command(newsletter: str | None) -> None:
 @click.argument("email")
 @json_option
 def show_command(email: str, as_json: bool) -> None:
-    """Show what is on record of one reader: subscriptions and every consent."""
+    """Show one reader's subscriptions and every consent on record."""
     open_database()
     from worker.readers.consent import evidence
 
@@ -119,7 +123,9 @@ def show_command(email: str, as_json: bool) -> None:
 @click.argument("email")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def erase_command(email: str, yes: bool) -> None:
-    """Erase everything known of one reader; only a keyed hash stays, so that no import brings the person back."""
+    """Erase everything known of one reader.
+
+    Only a keyed hash stays, so that no import brings the person back."""
     if not yes and sys.stdin.isatty():
         click.confirm(f"Erase everything known of {email}?", abort=True)
     open_database()

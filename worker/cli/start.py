@@ -22,7 +22,9 @@ BENCHES = {
 @click.command("demo")
 @click.option("--feeds", "folder", type=click.Path(path_type=Path), help="A folder of feed documents instead of the samples.")
 def demo_command(folder: Path | None) -> None:
-    """Run the main job end to end on sample feeds, into a local inbox, and show what happened."""
+    """Run the main job on sample feeds, into a local inbox.
+
+    From feeds to delivered mail, through the same code as the service; then show what happened."""
     open_database()
     from worker.cli.demo import show_report
     from worker.demo.run import run_demo
@@ -36,15 +38,17 @@ def demo_command(folder: Path | None) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="The web's port on 127.0.0.1.")
 @click.pass_context
 def up_command(ctx: click.Context, port: int) -> None:
-    """Run web, workers, timetable, Redis and database in this terminal until Ctrl-C."""
+    """Run the whole service in this terminal until Ctrl-C.
+
+    Web, workers, timetable and, unless they are given, a Redis and a database of its own."""
     from worker.service import run_service
 
     ctx.exit(run_service(port))
 
 
 @click.command("web")
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
-@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 inside a container.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="The port to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 inside a container.")
 def web_command(port: int, host: str) -> None:
     """Run the web server alone."""
     from worker.service import run_web
@@ -81,7 +85,9 @@ def migrate_command() -> None:
 @json_option
 @click.pass_context
 def check_command(ctx: click.Context, as_json: bool) -> None:
-    """Look at configuration, database, broker, sender and DNS; one line each, the mend beside each fault."""
+    """Say whether all is well, and how to mend what is not.
+
+    Looks at configuration, database, broker, sender and DNS: one line each."""
     open_database(migrate=False)
     from worker.checkup import check_all
 
@@ -101,7 +107,9 @@ def check_command(ctx: click.Context, as_json: bool) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def bench_command(ctx: click.Context, name: str | None, arguments: tuple[str, ...]) -> None:
-    """Measure one thing against its limit or peer, or list what can be measured."""
+    """Measure one thing beside its limit or peer.
+
+    Without NAME: list what can be measured. Its own options follow the name."""
     if name is None:
         print_table(["bench", "measures"], BENCHES.items(), empty="")
         return

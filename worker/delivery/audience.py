@@ -6,7 +6,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from worker.errors import ConflictError, NotFoundError
+from worker.errors import ConflictError
+from worker.issues.find import lock_issue
 from worker.press.approve import check_edition
 from worker.storage import bulk
 from worker.storage.models import (
@@ -57,14 +58,6 @@ def freeze_audience(issue_id: int, *, now: datetime | None = None) -> int:
 def count_audience(newsletter: str) -> int:
     """Return how many readers would get an issue of this newsletter that started now."""
     return Subscription.objects.filter(newsletter=newsletter, state=SubscriptionState.CONFIRMED).count()
-
-
-def lock_issue(issue_id: int) -> Issue:
-    """Return the issue, locked until the transaction ends; raises NotFoundError."""
-    issue = Issue.objects.select_for_update().filter(pk=issue_id).first()
-    if issue is None:
-        raise NotFoundError(f"there is no issue {issue_id}; `broadsheet issues` lists them")
-    return issue
 
 
 def read_edition(issue_id: int) -> Edition:

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from worker.delivery.audience import lock_issue, move_issue, read_edition
+from worker.delivery.audience import move_issue, read_edition
 from worker.errors import ConflictError
+from worker.issues.find import lock_issue
 from worker.press.approve import check_edition
 from worker.storage import bulk
 from worker.storage.models import AuditEntry, Delivery, DeliveryState, IssueState, ProviderEvent

@@ -11,13 +11,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from worker import editorial
-from worker.delivery.audience import freeze_audience, lock_issue, move_issue, read_edition
+from worker.delivery.audience import freeze_audience, move_issue, read_edition
 from worker.delivery.breaker import check_issue, hold_issue
 from worker.delivery.ledger import Lease, hand_over
 from worker.delivery.message import MessageTemplate, Sheet, freeze_template
 from worker.delivery.recheck import begin_call
 from worker.delivery.senders import Sender, SenderRefusedError, open_sender
-from worker.errors import BroadsheetError, ConflictError, NotFoundError, TransientError
+from worker.errors import BroadsheetError, ConflictError, TransientError
+from worker.issues.find import find_issue, lock_issue
 from worker.press.approve import check_edition
 from worker.storage import bulk
 from worker.storage.models import Delivery, DeliveryState, Issue, IssueState, Notice
@@ -61,9 +62,7 @@ def deliver_batch(issue_id: int, sender: Sender, *, limit: int | None = None, no
     TransientError if the sender cannot be reached and SenderRefusedError if it turns us away (the issue is held), with
     everything that was not handed over back in the queue.
     """
-    issue = Issue.objects.filter(pk=issue_id).first()
-    if issue is None:
-        raise NotFoundError(f"there is no issue {issue_id}; `broadsheet issues` lists them")
+    issue = find_issue(issue_id)
     if issue.state != IssueState.SENDING or issue.started_at is None:
         return Batch(open=_is_open(issue_id))
     template = _freeze_edition(issue, now or timezone.now())
@@ -221,8 +220,7 @@ def cancel_issue(issue_id: int, *, by: str, note: str = "") -> int:
 
 def status(issue_id: int) -> dict[str, Any]:
     """Return {"issue", "audience", "states": {state: readers}}; the states sum to the audience. Raises NotFoundError."""
-    if not Issue.objects.filter(pk=issue_id).exists():
-        raise NotFoundError(f"there is no issue {issue_id}; `broadsheet issues` lists them")
+    find_issue(issue_id)
     states = bulk.count_states(issue_id)
     return {"issue": issue_id, "audience": sum(states.values()), "states": states}
 

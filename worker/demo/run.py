@@ -125,9 +125,9 @@ def _gather(moment: datetime, tell: Tell) -> list[Gathered]:
 
 def _make_stories(report: Report, tell: Tell) -> None:
     tell("grouping items into stories", 0, 1)
-    group_items(now=report.moment)
+    group_items()
     tell("summarising the stories", 0, 1)
-    summarise_stories(now=report.moment)
+    summarise_stories()
     report.items = Item.objects.count()
     outlets: dict[int, set[int]] = {}
     for story, feed in Item.objects.filter(story__isnull=False).values_list("story_id", "feed_id"):
@@ -209,7 +209,6 @@ def _approve_and_send(report: Report, issue: Issue, tell: Tell) -> None:
         issue.refresh_from_db()
     before = deliver.status(issue.pk)["states"].get("accepted", 0)
     if issue.state == IssueState.SENDING:
-        audience.freeze_audience(issue.pk)
         deliver.deliver_issue(issue.pk, on_progress=partial(tell, "delivering"))
         issue.refresh_from_db()
     now = deliver.status(issue.pk)

@@ -4,7 +4,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from worker.errors import BroadsheetError, ConflictError
-from worker.issues.edit import lock_issue, record
+from worker.issues.edit import record
+from worker.issues.find import lock_issue
 from worker.issues.wording import clean_line
 from worker.storage.models import Correction, Editor, Issue, IssueState
 
@@ -28,11 +29,6 @@ def record_correction(issue_id: int, *, editor: Editor, text: str) -> Correction
         correction = Correction.objects.create(issue=issue, text=text, made_by=editor)
         record(editor, "correct", issue, {"correction": correction.pk, "text": text})
     return correction
-
-
-def unprinted(newsletter: str) -> QuerySet[Correction]:
-    """Return the newsletter's corrections that no issue has printed yet, the oldest first."""
-    return Correction.objects.filter(issue__newsletter=newsletter, printed_in=None).order_by("made_at", "id")
 
 
 def printed_with(issue: Issue) -> QuerySet[Correction]:

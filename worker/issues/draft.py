@@ -20,14 +20,15 @@ TIMETABLE = "timetable"  # who acts when no editor does
 
 
 def draft_issue(
-    newsletter: str, *, now: datetime | None = None, again: bool = False, window_start: datetime | None = None
+    newsletter: str, *, now: datetime | None = None, again: bool = False, window_start: datetime | None = None,
+    by: str = TIMETABLE,
 ) -> Issue:
     """Return this period's issue of `newsletter`, drafted now if it is not there yet.
 
     The period is the day it is where the newsletter appears. `again` makes one more issue of the period, from the
     newest one's stories in their present words. `window_start` says where the news begins (default: where the last
-    issue's ended). Called twice at once, both calls return the same issue. Raises BroadsheetError if there is no such
-    newsletter, or nothing to print.
+    issue's ended). `by` is written into the audit log. Called twice at once, both calls return the same issue. Raises
+    BroadsheetError if there is no such newsletter, or nothing to print.
     """
     now = now or timezone.now()
     paper = editorial.load()
@@ -43,7 +44,7 @@ def draft_issue(
         if same is None:
             raise
         return same
-    return _save(*draft)
+    return _save(*draft, by)
 
 
 def issue_due(newsletter: str, now: datetime | None = None) -> bool:
@@ -125,7 +126,7 @@ def _compose_again(newest: Issue, now: datetime) -> tuple[Issue, list[Placement]
     return issue, placements, {str(p.story_id): [f"printed in issue {newest.pk}"] for p in placements}
 
 
-def _save(issue: Issue, placements: Sequence[Placement], reasons: dict[str, list[str]]) -> Issue:
+def _save(issue: Issue, placements: Sequence[Placement], reasons: dict[str, list[str]], by: str) -> Issue:
     """Save all of it, or return the issue that someone else saved for the same period meanwhile."""
     try:
         with transaction.atomic():
@@ -133,7 +134,7 @@ def _save(issue: Issue, placements: Sequence[Placement], reasons: dict[str, list
             for placement in placements:
                 placement.issue = issue
             Placement.objects.bulk_create(placements)
-            AuditEntry.objects.create(actor=TIMETABLE, action="draft", subject=f"issue {issue.pk}", detail={
+            AuditEntry.objects.create(actor=by[:254], action="draft", subject=f"issue {issue.pk}", detail={
                 "window": [issue.window_start.isoformat(), issue.window_end.isoformat()], "reasons": reasons})
     except IntegrityError:
         same = Issue.objects.filter(
@@ -145,6 +146,6 @@ def _save(issue: Issue, placements: Sequence[Placement], reasons: dict[str, list
 
 
 def read_reasons(issue_id: int) -> dict[int, list[str]]:
-    """Return why each story was chosen for the issue, by story number."""
+    """Return why each story was chosen for the issue, by the story's number: drafting wrote it into the audit log."""
     entry = AuditEntry.objects.filter(subject=f"issue {issue_id}", action="draft").order_by("id").first()
     return {int(story): reasons for story, reasons in entry.detail["reasons"].items()} if entry else {}

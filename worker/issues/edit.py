@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from worker import editorial
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
+from worker.issues.find import lock_issue
 from worker.issues.subject import compose_preheader, compose_subject
 from worker.issues.wording import clean_line
 from worker.storage.models import AuditEntry, Editor, Issue, IssueState, Placement, Section
@@ -124,14 +125,6 @@ def reopen(issue_id: int, *, editor: Editor, revision: int) -> Issue:
         issue.state, issue.drafted_at, issue.revision = IssueState.DRAFT, timezone.now(), issue.revision + 1
         issue.save()
         record(editor, "reopen", issue, {"was": note})
-    return issue
-
-
-def lock_issue(issue_id: int) -> Issue:
-    """Return the issue, locked until the transaction ends; raises NotFoundError."""
-    issue = Issue.objects.select_for_update().filter(pk=issue_id).first()
-    if issue is None:
-        raise NotFoundError(f"there is no issue {issue_id}; `broadsheet issues` lists them")
     return issue
 
 

@@ -37,7 +37,7 @@ def check_proof(issue: Issue, proof: Proof) -> list[Finding]:
     dropped = [placement for placement in placements if placement.dropped]
     stories = [print_story(placement) for placement in live]
     return [
-        *_check_stories(issue, live), *_check_subject(proof), *_check_size(proof), *_check_text(proof, stories),
+        *_check_stories(live), *_check_subject(proof), *_check_size(proof), *_check_text(proof, stories),
         *_check_marks(proof), *_check_address(proof), *_check_syntax(proof, issue, stories),
         *_check_dropped(proof, live, dropped), *_check_evidence(live), *_check_html(proof), *_check_sources(live),
         *_check_repeats(issue, live),
@@ -53,7 +53,7 @@ def _judge(check: str, faults: list[str], fine: str, *, blocking: bool = True) -
     yield Finding(check, False, blocking, faults[0] + more)
 
 
-def _check_stories(issue: Issue, live: list[Placement]) -> Iterator[Finding]:
+def _check_stories(live: list[Placement]) -> Iterator[Finding]:
     faults = [] if live else ["the issue prints no story; restore one, or reject the issue"]
     faults += [f"story {p.story_id} has no headline; write one, or drop it" for p in live if not clean_line(p.headline)]
     yield from _judge("stories", faults, f"{len(live)} stories")

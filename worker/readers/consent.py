@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from worker.errors import NotFoundError
@@ -71,11 +70,6 @@ def lock_reader(reader_id: int) -> Reader | None:
     other. It lets foreign keys pass (no_key): freezing an audience of a million never holds up somebody who leaves.
     """
     return Reader.objects.select_for_update(no_key=True).filter(pk=reader_id).first()
-
-
-def history(email: str) -> QuerySet[Consent]:
-    """Return the ledger of one address, oldest first; raises NotFoundError."""
-    return find_reader(email).consents.order_by("at", "id")
 
 
 def evidence(email: str) -> Evidence:

@@ -46,11 +46,6 @@ def suppressed_among(emails: Iterable[str]) -> set[str]:
     return {email for email in by_hash.values() if address_key(email) in spellings}
 
 
-def suppressed_hashes(emails: Iterable[str]) -> set[str]:
-    """Return `email_hash` of those of `emails` that must not be written to."""
-    return {email_hash(email) for email in suppressed_among(emails)}
-
-
 def is_suppressed(email: str) -> bool:
     """Say whether this address must not be written to."""
     return bool(suppressed_among([email]))

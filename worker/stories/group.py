@@ -1,10 +1,9 @@
 """New items in, stories out: each new item joins the story of the same event, or begins one."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import transaction
-from django.utils import timezone
 
 from worker import editorial
 from worker.storage.models import Item, ItemState, Story, StoryState
@@ -14,13 +13,12 @@ BATCH = 2_000  # items decided in one go
 KEPT = "kept:"  # begins the id of a cluster that is a Story row already
 
 
-def group_items(*, now: datetime | None = None) -> int:
+def group_items() -> int:
     """Put every item that is still new into a story; returns how many were grouped.
 
     Deciding takes seconds and happens outside of any transaction; writing claims the items by their state, so that a
     second run at the same time finds them taken and decides again on what is left.
     """
-    now = now or timezone.now()
     grouped = 0
     while batch := list(Item.objects.filter(state=ItemState.NEW).select_related("feed").order_by("at", "id")[:BATCH]):
         decided, reasons = _decide(batch)
@@ -42,7 +40,7 @@ def _decide(batch: Sequence[Item]) -> tuple[dict[int, str], dict[int, dict[str, 
     return clusters, {item.pk: grouper.explain(str(item.pk)) for item in batch}
 
 
-def as_article(item: Item, titles: dict[str, str]) -> Article:
+def as_article(item: Item, titles: Mapping[str, str]) -> Article:
     """Return an item as the pure functions of this room see it; its source is the outlet readers know."""
     return Article(id=str(item.pk), title=item.title, summary=item.summary,
                    source=titles.get(item.feed.name, item.feed.name), published=item.at)
@@ -52,15 +50,13 @@ def as_article(item: Item, titles: dict[str, str]) -> Article:
 def _write(batch: Sequence[Item], clusters: Mapping[int, str], reasons: Mapping[int, dict[str, object]]) -> bool:
     """Write the decisions if no item was taken meanwhile; returns whether they were written."""
     ids = [item.pk for item in batch]
-    free = Item.objects.select_for_update().filter(pk__in=ids, state=ItemState.NEW)
+    free = Item.objects.select_for_update().filter(pk__in=ids, state=ItemState.NEW).values_list("pk", flat=True)
     if len(free) != len(ids):
         return False
-    stories: dict[str, Story] = {}
+    stories = _open_stories(batch, clusters)
     for item in batch:
-        cluster = clusters[item.pk]
-        story = stories.get(cluster)
-        if story is None:
-            story = stories[cluster] = _open_story(cluster, item.at)
+        story = stories[clusters[item.pk]]
+        story.state = StoryState.OPEN
         story.first_at, story.last_at = min(story.first_at, item.at), max(story.last_at, item.at)
         item.story, item.state, item.reason = story, ItemState.GROUPED, reasons[item.pk]
     Story.objects.bulk_update(stories.values(), ["state", "first_at", "last_at"], batch_size=500)
@@ -68,9 +64,12 @@ def _write(batch: Sequence[Item], clusters: Mapping[int, str], reasons: Mapping[
     return True
 
 
-def _open_story(cluster: str, at: datetime) -> Story:
-    if cluster.startswith(KEPT):
-        story = Story.objects.select_for_update().get(pk=int(cluster.removeprefix(KEPT)))
-        story.state = StoryState.OPEN
-        return story
-    return Story.objects.create(first_at=at, last_at=at)
+def _open_stories(batch: Sequence[Item], clusters: Mapping[int, str]) -> dict[str, Story]:
+    """Return each cluster's story: the one that is there, locked, or a new one."""
+    kept = [int(cluster.removeprefix(KEPT)) for cluster in set(clusters.values()) if cluster.startswith(KEPT)]
+    stories = {f"{KEPT}{story.pk}": story
+               for story in Story.objects.select_for_update().filter(pk__in=kept).order_by("pk")}
+    begun = {clusters[item.pk]: Story(first_at=item.at, last_at=item.at)
+             for item in batch if clusters[item.pk] not in stories}
+    Story.objects.bulk_create(begun.values())
+    return {**stories, **begun}

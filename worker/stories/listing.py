@@ -1,17 +1,25 @@
-"""Stories as the command line and the newsroom list them: plain dictionaries with every source."""
+"""Stories as the command line lists them: plain dictionaries with every source."""
 
 from typing import Any
 
+from django.db.models import Prefetch
+
 from worker import editorial
-from worker.storage.models import Story
+from worker.storage.models import Item, Story
+
+CHUNK = 1_000  # stories whose items are read in one query: the number of its parameters has a limit
 
 
-def list_stories(*, limit: int | None = None) -> list[dict[str, Any]]:
-    """Return stories, the newest first: {id, headline, summary, items: [{title, url, source, published}], newsletters, state}."""
+def list_stories() -> list[dict[str, Any]]:
+    """Return all stories, the newest first: {id, headline, summary, items, newsletters, state}.
+
+    An item is {title, url, source, published (ISO 8601), reason (why it joined the story)}.
+    """
     sources = editorial.load().feeds_by_name()
-    stories = Story.objects.prefetch_related("items__feed").order_by("-last_at", "-id")
+    told = Item.objects.select_related("feed").only("title", "url", "published_at", "at", "reason", "story", "feed__name")
+    stories = Story.objects.prefetch_related(Prefetch("items", told)).order_by("-last_at", "-id")
     listed = []
-    for story in stories[:limit] if limit else stories:
+    for story in stories.iterator(chunk_size=CHUNK):
         items: list[dict[str, Any]] = []
         newsletters: set[str] = set()
         for item in story.items.all():

@@ -1,45 +1,47 @@
 """Open stories in, summarised ones out: a headline, and sentences that each name the item and passage they come from."""
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 from django.utils.text import slugify
 
 from worker import editorial
 from worker.storage.models import Item, Story, StoryState
-from worker.stories.extract import summarise
+from worker.stories.extract import Summary, summarise
 from worker.stories.group import as_article
 
 BATCH = 200
 
 
-def summarise_stories(*, now: datetime | None = None) -> int:
-    """Summarise every story that items have joined since its last summary; returns how many.
+def summarise_stories() -> int:
+    """Summarise every story whose items have changed since its last summary; returns how many.
 
-    Each story is written by itself, and only if nothing joined it while its summary was made: then the next run takes it.
+    Each story is written by itself, and only if its items stayed as they were meanwhile: else the next run takes it.
     """
+    titles = {name: source.title for name, source in editorial.load().feeds_by_name().items()}
     done, last = 0, 0
     while True:
         stories = list(Story.objects.filter(state=StoryState.OPEN, pk__gt=last).order_by("pk")[:BATCH])
         if not stories:
             return done
-        done += sum(_summarise_story(story) for story in stories)
+        done += sum(_summarise_story(story, titles) for story in stories)
         last = stories[-1].pk
 
 
-def _summarise_story(story: Story) -> bool:
-    titles = {name: source.title for name, source in editorial.load().feeds_by_name().items()}
+def _summarise_story(story: Story, titles: Mapping[str, str]) -> bool:
     items = list(Item.objects.filter(story=story).select_related("feed").order_by("at", "id"))
-    if not items:
+    return bool(items) and write_summary(story.pk, items, summarise([as_article(item, titles) for item in items]))
+
+
+@transaction.atomic
+def write_summary(story_id: int, items: Sequence[Item], summary: Summary) -> bool:
+    """Write the summary that was made from `items`; returns whether the story still had just these, in these words."""
+    story = Story.objects.select_for_update().get(pk=story_id)
+    read = {(item.pk, item.title, item.summary) for item in items}
+    if story.state != StoryState.OPEN or set(story.items.values_list("pk", "title", "summary")) != read:
         return False
-    summary = summarise([as_article(item, titles) for item in items])
-    sentences = [{"text": one.text, "item": int(one.item_id), "passage": one.passage} for one in summary.sentences]
-    headline = summary.headline[:500]
-    with transaction.atomic():
-        row = Story.objects.select_for_update().get(pk=story.pk)
-        if row.state != StoryState.OPEN or row.items.count() != len(items):
-            return False
-        row.headline, row.sentences, row.state = headline, sentences, StoryState.SUMMARISED
-        row.slug = row.slug or f"{slugify(headline)[:100].strip('-') or 'story'}-{row.pk}"
-        row.save(update_fields=["headline", "sentences", "state", "slug"])
+    story.headline, story.state = summary.headline[:500], StoryState.SUMMARISED
+    story.sentences = [{"text": one.text, "item": int(one.item_id), "passage": one.passage} for one in summary.sentences]
+    story.slug = story.slug or f"{slugify(story.headline)[:100].strip('-') or 'story'}-{story.pk}"
+    story.save(update_fields=["headline", "sentences", "state", "slug"])
     return True

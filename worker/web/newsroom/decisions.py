@@ -28,7 +28,7 @@ from worker.web.newsroom.sheet import find_issue
 def draft(request: HttpRequest, newsletter: str) -> HttpResponse:
     """Propose this period's issue now, or with `again` another one from the same stories."""
     try:
-        issue = draft_issue(newsletter, again=request.POST.get("again") == "1")
+        issue = draft_issue(newsletter, again=request.POST.get("again") == "1", by=editor_of(request).email)
     except BroadsheetError as error:
         messages.warning(request, f"No draft: {error}.")
         return redirect("desk:front")

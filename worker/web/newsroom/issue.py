@@ -5,10 +5,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from worker.issues import corrections, edit
+from worker.press.render import read_proof
 from worker.storage.models import Issue, IssueState
 from worker.web.headers import FOREIGN_POLICY
 from worker.web.newsroom.guards import for_editors
-from worker.web.newsroom.sheet import Kept, count_readers, find_issue, read_proof, read_sheet
+from worker.web.newsroom.sheet import Kept, count_readers, find_issue, read_sheet
 
 LIMITS = {"headline": edit.HEADLINE_LENGTH, "summary": edit.SUMMARY_LENGTH, "subject": edit.SUBJECT_LIMIT,
           "note": edit.NOTE_LENGTH, "correction": corrections.CORRECTION_LENGTH}
@@ -49,14 +50,14 @@ def progress(request: HttpRequest, issue_id: int) -> HttpResponse:
 @require_safe
 def proof_html(request: HttpRequest, issue_id: int) -> HttpResponse:
     """The mail as it would be sent, for a sandboxed frame: it may style itself and do nothing else."""
-    return _show_proof(read_proof(find_issue(issue_id)).html, "text/html; charset=utf-8")
+    return _show_proof(read_proof(find_issue(issue_id))[0].html, "text/html; charset=utf-8")
 
 
 @for_editors
 @require_safe
 def proof_text(request: HttpRequest, issue_id: int) -> HttpResponse:
     """The mail's plain-text part."""
-    return _show_proof(read_proof(find_issue(issue_id)).text, "text/plain; charset=utf-8")
+    return _show_proof(read_proof(find_issue(issue_id))[0].text, "text/plain; charset=utf-8")
 
 
 def _show_proof(body: str, content_type: str) -> HttpResponse:

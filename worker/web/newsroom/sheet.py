@@ -12,12 +12,13 @@ from worker.delivery.audience import count_audience
 from worker.delivery.deliver import status
 from worker.editorial import Newsletter
 from worker.errors import BroadsheetError, NotFoundError
+from worker.issues.draft import read_reasons
 from worker.issues.timetable import deadline
 from worker.issues.wording import clean_url
-from worker.press.preflight import Finding, check_proof
+from worker.press.preflight import Finding
 from worker.press.proof import Proof
-from worker.press.render import render_proof
-from worker.storage.models import AuditEntry, Correction, Edition, Issue, IssueState, Item, Placement
+from worker.press.render import read_proof
+from worker.storage.models import Correction, Edition, Issue, IssueState, Item, Placement
 
 # Bars are drawn in this order, and in this order the table counts: from done to not done.
 STATES = ("delivered", "accepted", "attempting", "queued", "uncertain", "bounced", "failed", "suppressed", "cancelled")
@@ -163,22 +164,15 @@ def read_sheet(issue: Issue, *, trouble: str = "", kept: Kept | None = None) -> 
     proof, proof_error, findings = _read_findings(issue)
     printed, dropped = _read_stories(issue, known.feeds_by_name(), kept)
     audience, slices = count_readers(issue)
+    edition = Edition.objects.select_related("approved_by").filter(issue=issue).first()
     titles = {"subject": issue.subject, "preheader": issue.preheader}
     return Sheet(
         issue=issue, newsletter=newsletter, deadline=deadline(newsletter, issue.drafted_at),
         sections=_part(printed), dropped=dropped, places=len(printed), proof=proof, proof_error=proof_error,
-        findings=findings, edition=_find_edition(issue), audience=audience, slices=slices,
+        findings=findings, edition=edition, audience=audience, slices=slices,
         corrections=list(issue.corrections.select_related("made_by")), trouble=trouble, kept=kept,
         retitle=kept.values if kept and kept.form == "retitle" else titles,
     )
-
-
-def read_proof(issue: Issue) -> Proof:
-    """Return the edition if there is one, else the draft's proof; raises BroadsheetError if it cannot be made."""
-    edition = _find_edition(issue)
-    if edition is None:
-        return render_proof(issue)
-    return Proof(subject=edition.subject, html=edition.html, text=edition.text, sha256=edition.sha256)
 
 
 def count_readers(issue: Issue) -> tuple[int, list[Slice]]:
@@ -201,17 +195,11 @@ def make_source(outlet: str, title: str, url: str, at: datetime | None) -> Sourc
     return Source(outlet, title, clean_url(url), at)
 
 
-def _find_edition(issue: Issue) -> Edition | None:
-    return Edition.objects.select_related("approved_by").filter(issue=issue).first()
-
-
 def _read_findings(issue: Issue) -> tuple[Proof | None, str, list[Finding]]:
     try:
-        proof = read_proof(issue)
+        proof, findings = read_proof(issue)
     except BroadsheetError as error:
         return None, str(error), []
-    edition = _find_edition(issue)
-    findings = [Finding(**finding) for finding in edition.preflight] if edition else check_proof(issue, proof)
     return proof, "", findings
 
 
@@ -226,7 +214,7 @@ def _read_stories(
 ) -> tuple[list[StoryOnDesk], list[StoryOnDesk]]:
     placements = list(issue.placements.all())
     items = _find_items(placements)
-    reasons = _find_reasons(issue)
+    reasons = read_reasons(issue.pk)
     printed: list[StoryOnDesk] = []
     dropped: list[StoryOnDesk] = []
     for placement in placements:
@@ -236,7 +224,7 @@ def _read_stories(
             placement=placement, place=len(shelf) + 1,
             sources=[_read_source(source) for source in placement.sources],
             evidence=[_trace(sentence, items, feeds) for sentence in placement.sentences],
-            reasons=reasons.get(str(placement.story_id), ()),
+            reasons=reasons.get(placement.story_id, ()),
             headline=words["headline"] if words else placement.headline,
             summary=words["summary"] if words else placement.summary, is_open=words is not None,
         ))
@@ -246,12 +234,6 @@ def _read_stories(
 def _find_items(placements: Iterable[Placement]) -> dict[Any, Item]:
     wanted = {sentence.get("item") for placement in placements for sentence in placement.sentences}
     return {item.pk: item for item in Item.objects.filter(pk__in=wanted - {None}).select_related("feed")}
-
-
-def _find_reasons(issue: Issue) -> Mapping[str, Sequence[str]]:
-    """Return why each story was chosen, by the story's number: the drafting wrote it into the audit log."""
-    drafted = AuditEntry.objects.filter(subject=f"issue {issue.pk}", action="draft").first()
-    return drafted.detail.get("reasons", {}) if drafted else {}
 
 
 def _read_source(source: Mapping[str, Any]) -> Source:

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_safe
 
 from worker import editorial
 from worker.readers.preferences import title_of
-from worker.web.public.archive import lay_out, published_issues
+from worker.storage.models import Section
+from worker.web.public.archive import published_issues
 
 ENTRIES = 20
 
@@ -27,10 +28,10 @@ class _Entry:
 
 def _read_entries() -> list[_Entry]:
     entries = []
-    for issue in published_issues()[:ENTRIES]:
-        page = lay_out(issue)
-        stories = [(story["headline"], story["summary"]) for story in page["told"]]
-        shorts = [(story["headline"],) for story in page["short"]]
+    for issue in published_issues().prefetch_related("placements")[:ENTRIES]:
+        placed = [row for row in issue.placements.all() if not row.dropped]
+        stories = [(row.headline, row.summary) for row in placed if row.section != Section.SHORT]
+        shorts = [(row.headline,) for row in placed if row.section == Section.SHORT]
         html: str = format_html_join("", "<h2>{}</h2><p>{}</p>", stories)
         if shorts:
             html = html + "<ul>" + format_html_join("", "<li>{}</li>", shorts) + "</ul>"
