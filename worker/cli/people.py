@@ -67,25 +67,31 @@ def readers_command() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--newsletter", required=True, help="The newsletter they agreed to.")
 @click.option("--consent-source", required=True, help="How and where these people agreed; kept as evidence.")
-@click.pass_context
-def import_command(ctx: click.Context, file: Path, newsletter: str, consent_source: str) -> None:
+@click.option("--skip-broken", is_flag=True, help="Import the other rows of a file that has broken ones.")
+def import_command(file: Path, newsletter: str, consent_source: str, skip_broken: bool) -> None:
     """Import readers who agreed elsewhere from a CSV file.
 
-    Its first line names the columns: email and, if you like, name. Broken rows are refused by line; the rest is imported."""
+    A file with broken rows is not imported at all unless you say so. People who left, and addresses that must not be
+    written to, are never brought back; they are listed.
+    """
     editorial.load().newsletter(newsletter)
     open_database()
-    from worker.readers.importing import import_readers
+    from worker.readers.importing import find_broken, import_readers
 
+    broken = [] if skip_broken else find_broken(file)
+    if broken:
+        line, why = broken[0]
+        more = f", and {len(broken) - 1} more rows are broken" if len(broken) > 1 else ""
+        raise BroadsheetError(f"{file}:{line}: {why}{more}; nothing was imported: mend the file, or import the other rows "
+                              "with --skip-broken")
     with progress("importing", None) as update:
         report = import_readers(file, newsletter=newsletter, consent_source=consent_source, on_row=update)
-    print_table(["line", "refused because"], report.refused[:50], empty="no row was refused")
+    print_table(["line", "left out because"], report.refused[:50], empty="no row was left out")
     if len(report.refused) > 50:
-        say(f"… and {len(report.refused) - 50} more refused rows")
-    say(f"{report.imported} imported, {report.already} already there, {len(report.refused)} refused")
+        say(f"… and {len(report.refused) - 50} more")
+    say(f"{report.imported} imported, {report.already} already there, {len(report.refused)} left out")
     if report.recoded:
         say(f"{report.recoded} rows were not UTF-8 and were read as Windows-1252; look at their names")
-    if report.refused:
-        ctx.exit(2)
 
 
 @readers_command.command("export")

@@ -70,6 +70,17 @@ def import_readers(path: str | Path, *, newsletter: str, consent_source: str,
     return report
 
 
+def find_broken(path: str | Path) -> list[tuple[int, str]]:
+    """Return (line from 1, why) of the rows no import can take, without writing anything. Raises as `import_readers`."""
+    report = ImportReport()
+    with open_sheet(Path(path)) as sheet:
+        rows = sheet.rows()
+        while batch := list(islice(rows, BATCH)):
+            for _person in _read_people(batch, report):
+                pass
+    return sorted(report.refused)
+
+
 def _read_people(batch: list[Row], report: ImportReport) -> Iterator[_Person]:
     for row in batch:
         report.recoded += row.recoded

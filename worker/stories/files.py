@@ -20,12 +20,13 @@ def group_file(source: Path, target: Path, update: Update = lambda *_: None) -> 
     `published` is ISO 8601 or null; items are taken in order of time where they have one. Returns (items, clusters).
     Raises BroadsheetError naming file and line; `target` is written whole or not at all.
     """
-    articles = [_as_article(row, str(row["id"]), f"{source}:{line}") for line, row in _read_lines(source, ("id",))]
+    rows = list(_read_lines(source, ("id",)))
+    articles = [_as_article(row, str(row["id"]), f"{source}:{line}") for line, row in rows]
     _refuse_repeats(articles, source)
     grouper = Grouper()
     grouper.add_many(articles)
     clusters = grouper.clusters()
-    _write_lines(target, ({"id": article.id, "cluster": clusters[article.id]} for article in articles))
+    _write_lines(target, ({"id": row["id"], "cluster": clusters[str(row["id"])]} for _line, row in rows))
     update(len(articles), len(articles))
     return len(articles), len(set(clusters.values()))
 

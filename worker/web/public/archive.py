@@ -2,7 +2,6 @@
 
 from datetime import date
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
@@ -11,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from worker import editorial
+from worker.issues.wording import clean_url
 from worker.readers.preferences import title_of
 from worker.storage.models import Correction, Issue, IssueState, Placement, Section
 
@@ -45,18 +45,9 @@ def lay_out(issue: Issue) -> dict[str, Any]:
 
 def _tell(placement: Placement) -> dict[str, Any]:
     sources = [{"outlet": source.get("outlet") or source.get("title") or "source", "title": source.get("title", ""),
-                "url": _web_address(source.get("url", ""))} for source in placement.sources]
+                "url": clean_url(source.get("url", ""))} for source in placement.sources]
     return {"id": placement.pk, "lead": placement.section == Section.LEAD, "headline": placement.headline,
             "summary": placement.summary, "sources": sources}
-
-
-def _web_address(url: str) -> str:
-    """Return the address if a browser may be sent there, otherwise nothing."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    return url if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
 def issue_day(issue: Issue) -> date | None:
