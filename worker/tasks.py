@@ -64,7 +64,7 @@ def draft_due() -> None:
             issue = draft.draft_issue(key)
             log.info("drafted", issue=issue.pk, newsletter=key)
         except BroadsheetError as error:
-            log.info("nothing to draft", newsletter=key, reason=str(error))
+            log.debug("nothing to draft", newsletter=key, reason=str(error))
     draft.hold_overdue()
 
 
@@ -86,7 +86,8 @@ def sweep() -> None:
     """Find what a crash or a flushed Redis left behind: expired leases, and issues being sent that nobody works on."""
     deliver.settle_expired()
     for issue_id in Issue.objects.filter(state=IssueState.SENDING).values_list("pk", flat=True):
-        deliver_issue.apply_async((issue_id,), expires=14)
+        if not deliver.is_worked_on(issue_id):  # one task an issue: the other processes stay free for letters and news
+            deliver_issue.apply_async((issue_id,), expires=9)
 
 
 _NUDGES = {"deliver": deliver_issue, "notices": notices}

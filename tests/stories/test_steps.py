@@ -45,7 +45,8 @@ def test_one_event_of_two_outlets_is_one_story_and_stays_so(db: None) -> None:
         assert item.state == ItemState.GROUPED
     assert first.story == second.story != other.story
     assert second.reason["closest"] == str(first.pk)
-    assert first.story and (first.story.first_at, first.story.last_at) == (first.at, second.at)
+    assert first.story
+    assert (first.story.first_at, first.story.last_at) == (first.at, second.at)
 
 
 def test_a_later_report_joins_the_story_and_opens_it_again(db: None) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from worker import editorial
@@ -223,6 +224,11 @@ def status(issue_id: int) -> dict[str, Any]:
     find_issue(issue_id)
     states = bulk.count_states(issue_id)
     return {"issue": issue_id, "audience": sum(states.values()), "states": states}
+
+
+def is_worked_on(issue_id: int) -> bool:
+    """Say whether a worker holds a lease on some of the issue's deliveries right now."""
+    return Delivery.objects.filter(issue_id=issue_id, state__in=bulk.OPEN, leased_until__gt=Now()).exists()
 
 
 def _is_open(issue_id: int) -> bool:

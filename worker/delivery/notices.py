@@ -79,8 +79,7 @@ def _begin_call(row: Notice, lease: Lease) -> Ready | None:
 def _newsletters_of(row: Notice) -> list[str]:
     """Return the keys of the newsletters the letter is about that feeds.toml still has; the first one if none."""
     known = editorial.load().newsletters
-    asked = list(row.details.get("newsletters", ())) or ([row.subscription.newsletter] if row.subscription else [])
-    return [key for key in asked if key in known] or [next(iter(known))]
+    return [key for key in row.details.get("newsletters", ()) if key in known] or [next(iter(known))]
 
 
 def _is_wanted(row: Notice) -> bool:

@@ -1,7 +1,7 @@
 """Turns texts into unit vectors of meaning, from weights that came with the package: nothing is fetched and no model is served."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 Matrix = npt.NDArray[np.float32]
 
+_TEXTS_AT_ONCE = 250
 # Texts mostly in a script the weights do not know come out as noise of single bytes; they get no direction at all.
 _KNOWN_SHARE = 0.6
 
@@ -38,8 +39,7 @@ class WordVectors:
     def encode(self, texts: Sequence[str]) -> Matrix:
         """Shape (len(texts), 256), float32."""
         rows = np.zeros((len(texts), self._model.embedding.shape[1]), dtype=np.float32)
-        pieces = self._model.tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        for row, piece in zip(rows, pieces, strict=True):
+        for row, piece in zip(rows, self._split(texts), strict=True):
             ids = np.asarray(piece.ids, dtype=np.int64)
             # Ids up to 258 are control marks and single bytes: what the vocabulary could not spell.
             known = ids[ids > 258]
@@ -50,6 +50,12 @@ class WordVectors:
             if norm > 0:
                 row[:] = total / norm
         return rows
+
+    def _split(self, texts: Sequence[str]) -> Iterator[Any]:
+        """Word pieces of each text, some texts at a time: the tokenizer's answer takes far more room than its input."""
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            part = list(texts[start : start + _TEXTS_AT_ONCE])
+            yield from self._model.tokenizer.encode_batch(part, add_special_tokens=False)
 
     def commonness(self, word: str) -> float:
         """From the rank at which the tokenizer learned the word: ranks follow frequency (Zipf), so no word list is needed."""

@@ -5,7 +5,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from worker.storage.models.issues import Issue
-from worker.storage.models.readers import Reader, Subscription
+from worker.storage.models.readers import Reader
 
 
 class DeliveryState(models.TextChoices):
@@ -69,7 +69,6 @@ class Notice(Ledger):
     kind = models.CharField(max_length=10, choices=NoticeKind.choices)
     key = models.CharField(max_length=120, unique=True)
     reader = models.ForeignKey(Reader, on_delete=models.CASCADE, related_name="notices")
-    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, null=True, related_name="notices")
     details = models.JSONField(default=dict)  # what the template needs beyond the reader, never text a visitor typed
     created_at = models.DateTimeField(default=timezone.now)
 
