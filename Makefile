@@ -44,7 +44,7 @@ test-sqlite: .venv/.installed ## Run the tests on SQLite (ARGS="tests/feeds -k n
 test-postgres: .venv/.installed ## Run the tests on a throw-away PostgreSQL
 	TEST_DATABASE=postgres $(BIN)/python -m pytest $(ARGS)
 
-bench: .venv/.installed ## Measure what is fast, beside its limit (ARGS="NAME" for one)
+bench: .venv/.installed ## List what can be measured, or measure one (ARGS="NAME")
 	@$(RUN) bench $(ARGS)
 
 pictures: .venv/.installed ## Make the pictures in the README again (needs Chromium)

@@ -58,7 +58,7 @@ def measure(rounds: int) -> int:
     for name, taken in times.items():
         print(f"{name:44}{statistics.median(taken):12.2f}{max(taken):12.2f}")
     whole = statistics.median(times[WHOLE])
-    print(f"{'limit':44}{LIMIT_MS:12.2f}{'reached' if whole < LIMIT_MS else 'missed':>12}")
+    print(f"{'limit':44}{LIMIT_MS:12.2f}{'kept' if whole < LIMIT_MS else 'missed':>12}")
     print(f"a reader's copy of it: {copy:.1f} microseconds")
     return 0 if whole < LIMIT_MS else 1
 

@@ -33,7 +33,8 @@ def main() -> int:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="broadsheet-pictures-") as home:
         port = free_port()
-        environment = {**os.environ, "BROADSHEET_HOME": home, "BASE_URL": f"http://127.0.0.1:{port}"}
+        environment = {**os.environ, "BROADSHEET_HOME": home, "BASE_URL": f"http://127.0.0.1:{port}",
+                       "POSTAL_ADDRESS": "Broadsheet Press, 1 Example Street, London"}
         for name in ("DATABASE_URL", "REDIS_URL", "SENDER_URL", "FEEDS_FILE"):
             environment.pop(name, None)
         shown = subprocess.run([sys.executable, "-m", "worker", "demo"], cwd=ROOT, env=environment, text=True,

@@ -235,10 +235,15 @@ def service_database_url(request: pytest.FixtureRequest, empty_database_url: str
 
 @pytest.fixture
 def service_environment(tmp_path: Path, service_database_url: str) -> dict[str, str]:
-    """Return the environment for a program a test starts: a home and a database of its own, no broker."""
+    """Return the environment for a program a test starts: a home and a database of its own, no broker.
+
+    As in a person's shell, nothing in it names the settings to Django: the programs must do that themselves.
+    """
     home = tmp_path / "home"
     home.mkdir()
     (tmp_path / "service-feeds.toml").write_text(EDITORIAL)
     given = {"BROADSHEET_HOME": str(home), "DATABASE_URL": service_database_url,
              "FEEDS_FILE": str(tmp_path / "service-feeds.toml"), "BASE_URL": ""}
-    return {**os.environ, **ENVIRONMENT, **given}
+    environment = {**os.environ, **ENVIRONMENT, **given}
+    del environment["DJANGO_SETTINGS_MODULE"]
+    return environment

@@ -11,10 +11,12 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from worker import settings
 from worker.errors import BroadsheetError
 
-# What must not stand in a log, whoever wrote it: passwords in addresses, readers' signed links, e-mail addresses.
+# What must not stand in a log, whoever wrote it: passwords in addresses, readers' signed links, editors' one-time links,
+# e-mail addresses.
 _SECRETS = [
     (re.compile(r"(?<=://)[^/\s@\"']*:[^/\s@\"']*@"), "***@"),
     (re.compile(r"(?<=/)(unsubscribe|confirm|preferences|report)/[^/\s\"'?]{8,}"), r"\1/***"),
+    (re.compile(r"(?<=/desk/enter/)[^\s\"'?]+"), "***"),
     (re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)*\.[a-zA-Z]{2,}"), "***@***"),
 ]
 # One line for every task and every due entry hides the lines that matter; failures of these are still written.

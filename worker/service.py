@@ -230,15 +230,14 @@ def _greet_when_ready(port: int, site: str) -> bool:
         return False
     finally:
         connection.close()
-    command = Path(sys.executable).with_name("broadsheet")
-    command = command.relative_to(Path.cwd()) if command.is_relative_to(Path.cwd()) else command
+    outbox = f"\n  Mail goes to    {settings.SENDER_URL}" if settings.SENDER_URL.startswith("maildir:") else ""
     click.echo(f"""
 Broadsheet is running.
   Readers' site   {site}/
   Newsroom        {site}/desk/
-  Its files       {settings.BROADSHEET_HOME}
-  An editor       {command} editor add you@example.com --approver     prints a link to sign in with
-  Is all well?    {command} check
+  Its files       {settings.BROADSHEET_HOME}{outbox}
+  An editor       {settings.name_command("editor add you@example.com --approver")}     prints a link to sign in with
+  Is all well?    {settings.name_command("check")}
 Feeds are gathered and drafts proposed by the timetable in {settings.FEEDS_FILE}. Ctrl-C ends it.
 """)
     return True

@@ -1,8 +1,13 @@
 """Every setting, read once from the environment (or a `.env` file); Django and Celery both read this module."""
 
+import contextlib
 import json
 import os
+import re
 import secrets
+import shlex
+import sys
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +19,18 @@ from worker.errors import BroadsheetError
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "worker.settings")
 ROOT = Path(__file__).resolve().parent.parent
 env = environ.Env()
-environ.Env.read_env(Path.cwd() / ".env")
+
+
+def read_env_file(file: Path) -> None:
+    """Add what a `.env` file says to the environment, which goes first; raises BroadsheetError if it is not text."""
+    try:
+        environ.Env.read_env(file)
+    except UnicodeDecodeError as error:
+        raise BroadsheetError(f"{file}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def read_secret_key(home: Path) -> str:
@@ -23,45 +39,67 @@ def read_secret_key(home: Path) -> str:
     Raises BroadsheetError if the key given is too short to sign links that must hold for years.
     """
     given: str = env.str("SECRET_KEY", default="")
-    if not given:
-        file = home / "secret_key"
-        try:
-            home.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as new:
-                new.write(secrets.token_urlsafe(50))
-        except FileExistsError:
-            pass
-        except OSError as error:
-            raise BroadsheetError(f"BROADSHEET_HOME {home}: cannot be written ({error.strerror}); "
-                                  "set BROADSHEET_HOME to a directory this user owns") from error
-        given = file.read_text().strip()
-        source = str(file)
-    else:
-        source = "SECRET_KEY"
-    if len(given) < 50 or len(set(given)) < 5:
-        raise BroadsheetError(f"{source} is too weak ({len(given)} characters): give 50 or more random ones, e.g. "
+    if given:
+        return check_secret_key(given, "SECRET_KEY")
+    file = home / "secret_key"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError), open(file, "x", opener=_open_private) as new:
+            new.write(secrets.token_urlsafe(50))
+        for _ in range(20):  # another program of a new home may be just writing it
+            given = file.read_text(encoding="ascii").strip()
+            if given:
+                break
+            time.sleep(0.05)
+    except OSError as error:
+        raise BroadsheetError(f"BROADSHEET_HOME {home}: its secret_key cannot be read or written ({error.strerror}); "
+                              "set BROADSHEET_HOME to a directory this user owns") from error
+    except UnicodeDecodeError as error:
+        raise BroadsheetError(f"{file}: not a key: put it back from a backup, or delete it and lose the links in mails "
+                              "already sent") from error
+    return check_secret_key(given, str(file))
+
+
+def check_secret_key(key: str, source: str) -> str:
+    """Return the key; raises BroadsheetError, naming the source, if it could be guessed."""
+    if len(key) < 32 or len(set(key)) < 5:
+        raise BroadsheetError(f"{source} is too weak ({len(key)} characters): give 50 or more random ones, e.g. "
                               "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'")
-    return given
+    return key
+
+
+# Nothing that a mail, a header or a cookie would read as its own: no user name, and an IDN in its xn-- form.
+_SITE = re.compile(r"https?://(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+
+
+def _has_port(url: str) -> bool:
+    """Tell whether the port of an address, if it has one, is a port."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def read_base_url() -> str:
     """Return BASE_URL without a final slash; raises BroadsheetError unless it is http(s)://host[:port]."""
     url = (env.str("BASE_URL", default="") or RUNNING.get("site") or "http://127.0.0.1:8000").rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+    if not _SITE.fullmatch(url) or not _has_port(url):
         raise BroadsheetError(f"BASE_URL {url!r}: give the site's address alone, e.g. https://news.example.org")
     return url
+
+
+_DATABASES = {"sqlite", "postgres", "postgresql", "psql", "pgsql"}
 
 
 def read_database(home: Path) -> dict[str, object]:
     """Return Django's DATABASES entry for DATABASE_URL: sqlite or postgres, nothing else."""
     default = f"sqlite:///{home / 'broadsheet.sqlite3'}"
     url = env.str("DATABASE_URL", default="") or default
-    try:
-        database: dict[str, Any] = environ.Env.db_url_config(url)
-    except Exception as error:
-        raise BroadsheetError(f"DATABASE_URL cannot be read ({error}); "
-                              "e.g. postgres://user:password@host/name") from error
+    try:  # an unknown scheme first: the library would print the address, password and all
+        database: dict[str, Any] = environ.Env.db_url_config(url) if url.partition(":")[0] in _DATABASES else {}
+    except Exception as error:  # its words may quote a piece of the password
+        raise BroadsheetError("DATABASE_URL cannot be read: write it as postgres://user:password@host:5432/name, with "
+                              "signs such as / # @ : in the password as %2F %23 %40 %3A") from error
     engine = database.get("ENGINE", "")
     if engine.endswith("sqlite3"):
         # IMMEDIATE: a writer waits for its turn at BEGIN instead of failing half-way with "database is locked".
@@ -74,6 +112,15 @@ def read_database(home: Path) -> dict[str, object]:
     else:
         raise BroadsheetError("DATABASE_URL: only sqlite:///file and postgres://user:password@host/name are supported")
     return database
+
+
+def read_redis_url() -> str:
+    """Return REDIS_URL, "" if none is given; raises BroadsheetError, without its password, unless it is one."""
+    url: str = env.str("REDIS_URL", default="")
+    if url and (not _has_port(url) or urlsplit(url).scheme not in ("redis", "rediss")):
+        raise BroadsheetError("REDIS_URL: give redis://:password@host:6379/0 (rediss:// with TLS), or leave it out to "
+                              "use the embedded one")
+    return url
 
 
 def read_running(home: Path) -> dict[str, str]:
@@ -97,6 +144,25 @@ def child_environment(*, port: int, redis_url: str) -> dict[str, str]:
     return {**os.environ, **given}
 
 
+def read_feeds_file(home: Path) -> Path:
+    """Return FEEDS_FILE; else the home's own feeds.toml, as a demo's home has one; else the project's."""
+    own = home / "feeds.toml"
+    try:
+        default = own if own.is_file() else ROOT / "feeds.toml"
+    except OSError as error:
+        raise BroadsheetError(f"BROADSHEET_HOME {home}: cannot be read ({error.strerror}); "
+                              "set BROADSHEET_HOME to a directory this user owns") from error
+    return Path(env.str("FEEDS_FILE", default="") or default).expanduser().resolve()
+
+
+def name_command(command: str) -> str:
+    """Return a `broadsheet` command as it is typed here: with its path, and with BROADSHEET_HOME unless that is ./var."""
+    program = Path(sys.executable).with_name("broadsheet")
+    shown = program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program
+    home = "" if Path("var").resolve() == BROADSHEET_HOME else f"BROADSHEET_HOME={shlex.quote(str(BROADSHEET_HOME))} "
+    return f"{home}{shlex.quote(str(shown))} {command}"
+
+
 def read_number(name: str, default: int, least: int, most: int) -> int:
     """Return an integer setting; raises BroadsheetError naming the limits."""
     try:
@@ -108,19 +174,19 @@ def read_number(name: str, default: int, least: int, most: int) -> int:
     return number
 
 
+read_env_file(Path.cwd() / ".env")
+
 # -- where things are ---------------------------------------------------------------------------------------------
 BROADSHEET_HOME = Path(env.str("BROADSHEET_HOME", default="") or "var").expanduser().resolve()
-_own_feeds = BROADSHEET_HOME / "feeds.toml"  # a home may have its own, as the demo's has
-FEEDS_FILE = Path(
-    env.str("FEEDS_FILE", default="") or (_own_feeds if _own_feeds.is_file() else ROOT / "feeds.toml")
-).expanduser().resolve()
+FEEDS_FILE = read_feeds_file(BROADSHEET_HOME)
 TEMPLATES_DIR = ROOT / "templates"
 RUNNING = read_running(BROADSHEET_HOME)
 BASE_URL = read_base_url()
 
 # -- secrets ------------------------------------------------------------------------------------------------------
 SECRET_KEY = read_secret_key(BROADSHEET_HOME)
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # old keys, so that old mails' links still work
+SECRET_KEY_FALLBACKS = [check_secret_key(key, "a key in SECRET_KEY_FALLBACKS")  # old keys: old mails' links still work
+                        for key in env.list("SECRET_KEY_FALLBACKS", default=[])]
 
 # -- news ---------------------------------------------------------------------------------------------------------
 FETCH_ALLOW_HOSTS = env.list("FETCH_ALLOW_HOSTS", default=[])  # host or host:port that may be private addresses
@@ -137,8 +203,9 @@ POSTAL_ADDRESS = env.str("POSTAL_ADDRESS", default="")
 DELIVERY_LEASE_SECONDS = read_number("DELIVERY_LEASE_SECONDS", 60, 2, 600)
 
 # -- queue --------------------------------------------------------------------------------------------------------
-REDIS_IS_EMBEDDED = not env.str("REDIS_URL", default="")  # `broadsheet up` starts one and passes its address on
-REDIS_URL = env.str("REDIS_URL", default="") or RUNNING.get("redis", "")
+_given_redis = read_redis_url()
+REDIS_IS_EMBEDDED = not _given_redis  # `broadsheet up` starts one and passes its address on
+REDIS_URL = _given_redis or RUNNING.get("redis", "")
 WORKER_PROCESSES = read_number("WORKER_PROCESSES", 2, 1, 64)
 LOG_FORMAT = env.str("LOG_FORMAT", default="")  # text, json, or empty: text on a terminal, JSON otherwise
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
@@ -223,7 +290,7 @@ _https = _site.scheme == "https"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 TRUST_PROXY = env.bool("TRUST_PROXY", default=False)  # see worker.web.wsgi for what of its headers is believed
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 SILENCED_SYSTEM_CHECKS = ["security.W019"]  # frames of our own are wanted: the newsroom shows the proof in one

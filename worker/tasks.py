@@ -43,7 +43,10 @@ def gather_due() -> None:
 @step
 def gather(names: Sequence[str]) -> None:
     """Fetch these feeds; then group, if anything is new."""
-    if any(done.new for done in gathering.gather_feeds(names)):
+    done = gathering.gather_feeds(names)
+    failing = [one.name for one in done if one.error]
+    log.info("gathered", feeds=len(done), new=sum(one.new for one in done), failing=len(failing), first=failing[:3])
+    if any(one.new for one in done):
         group.apply_async(expires=110)
 
 

@@ -26,9 +26,18 @@ def assert_one_line(done: subprocess.CompletedProcess[str], *parts: str) -> None
 
 SETTINGS = [
     ({"SECRET_KEY": "short"}, "SECRET_KEY is too weak"),
+    ({"SECRET_KEY_FALLBACKS": "old"}, "SECRET_KEY_FALLBACKS is too weak"),
+    ({"SECRET_KEY": "", "BROADSHEET_HOME": os.devnull}, "BROADSHEET_HOME"),
     ({"BASE_URL": "news.example.org"}, "BASE_URL"),
+    ({"BASE_URL": "http://[::1"}, "BASE_URL"),
+    ({"BASE_URL": "http://news.example.org:99999"}, "BASE_URL"),
+    ({"BASE_URL": 'https://news.example.org"><b>'}, "BASE_URL"),
+    ({"REDIS_URL": "pigeon://loft"}, "REDIS_URL: give redis://"),
+    ({"REDIS_URL": "redis://127.0.0.1:http/0"}, "REDIS_URL: give redis://"),
     ({"DATABASE_URL": "mysql://root@localhost/x"}, "DATABASE_URL"),
-    ({"DATABASE_URL": "postgres://nobody:secret@127.0.0.1:1/none"}, "DATABASE_URL"),
+    ({"DATABASE_URL": "mongodb://root:hunter2@localhost/x"}, "DATABASE_URL"),
+    ({"DATABASE_URL": "postgres://nobody:hunter2/part@localhost/x"}, "DATABASE_URL cannot be read"),
+    ({"DATABASE_URL": "postgres://nobody:hunter2@127.0.0.1:1/none"}, "DATABASE_URL"),
     ({"DATABASE_URL": "sqlite:////nonexistent/dir/x.sqlite3"}, "/nonexistent/dir/x.sqlite3"),
     ({"DELIVERY_LEASE_SECONDS": "soon"}, "DELIVERY_LEASE_SECONDS: give a whole number"),
     ({"FEEDS_FILE": "/nonexistent.toml"}, "/nonexistent.toml"),
@@ -39,7 +48,23 @@ SETTINGS = [
 def test_a_wrong_setting_is_one_line(service_environment: dict[str, str], wrong: dict[str, str], says: str) -> None:
     done = run({**service_environment, **wrong}, "draft", "aitrends")
     assert_one_line(done, says)
-    assert "secret@" not in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_a_secret_key_or_env_file_that_is_no_text_is_one_line(service_environment: dict[str, str], tmp_path: Path) -> None:
+    key = Path(service_environment["BROADSHEET_HOME"]) / "secret_key"
+    key.write_bytes(b"\xff\xfe")
+    assert_one_line(run({**service_environment, "SECRET_KEY": ""}, "issues"), str(key))
+    (tmp_path / ".env").write_bytes(b"SECRET_KEY=\xff\xfe\n")
+    done = subprocess.run([sys.executable, "-m", "worker", "issues"], cwd=tmp_path, text=True, capture_output=True, timeout=60,
+                          env={**service_environment, "PYTHONPATH": str(ROOT)})
+    assert_one_line(done, f"{tmp_path}/.env: not UTF-8")
+
+
+@pytest.mark.parametrize("arguments", [("feeds", "check"), ("feeds", "export-opml"), ("readers", "export")])
+def test_a_command_finds_the_settings_by_itself(service_environment: dict[str, str], arguments: tuple[str, ...]) -> None:
+    done = run(service_environment, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_unknown_newsletter_names_those_there_are(service_environment: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import mailbox
+import os
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -38,8 +39,6 @@ class Paper:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Paper:
     """The sample feeds' demo, run once for this file, on an embedded SQLite."""
-    import os
-
     home = tmp_path_factory.mktemp("demo")
     paper = Paper({**os.environ, "BROADSHEET_HOME": str(home), "DATABASE_URL": "", "BASE_URL": "", "SENDER_URL": ""})
     paper.output = paper.run("demo")  # type: ignore[attr-defined]
@@ -83,6 +82,19 @@ def test_sample_readers_are_never_written_to_by_a_real_sender(sample: Paper) -> 
                           env={**sample.environment, "SENDER_URL": "smtp://127.0.0.1:1"})
     assert done.returncode == 2
     assert "sample readers" in done.stdout
+
+
+def test_file_names_of_any_kind_and_a_half_written_marker_are_survived(
+    service_environment: dict[str, str], tmp_path: Path
+) -> None:
+    paper = Paper({**service_environment, "DATABASE_URL": ""})
+    (paper.home / "demo.json").write_text('{"port"')
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for name in (b"a\xff.xml", b'b\n"c.xml'):
+        (folder / os.fsdecode(name)).write_text("<rss version='2.0'><channel></channel></rss>")
+    report = paper.run("demo", "--feeds", str(folder))
+    assert "from 2 feeds" in report
 
 
 def test_a_real_paper_s_home_is_refused(service_environment: dict[str, str], tmp_path: Path) -> None:

@@ -166,6 +166,7 @@ def test_compressed_answers_are_inflated(server: FeedServer, body: bytes, encodi
 
 @pytest.mark.parametrize(("behaviour", "message"), [
     (feed_server.send(gzip.compress(b"<rss/>" * 100)[:30], Content_Encoding="gzip"), "damaged"),
+    (feed_server.send(gzip.compress(b"") * 101, Content_Encoding="gzip"), "more than 100 gzip files"),
     (feed_server.send(b"\x8b\x02", Content_Encoding="br"), "was not asked for"),
     (feed_server.reset(), "127.0.0.1"),
 ])

@@ -125,6 +125,22 @@ def test_an_entry_without_a_title_is_called_by_its_first_sentence() -> None:
     assert read(rss(item("", description="It rained. Then it stopped."))).entries[0].title == "It rained."
 
 
+def test_a_document_brings_no_more_entries_than_a_newsroom_can_take() -> None:
+    document = read(rss(*(item(f"Story {number}") for number in range(2_500))))
+    assert (len(document.entries), document.dropped) == (2_000, 500)
+    assert document.entries[0].title == "Story 0"
+
+
+def test_halves_of_characters_are_made_whole_or_replaced() -> None:
+    document = read(rss(item("Robots &#55357;&#56832; rise", guid="1", description="A half &#xD83D; one."), item("B")))
+    assert [entry.title for entry in document.entries] == ["Robots \U0001f600 rise", "B"]
+    assert document.entries[0].summary == "A half \ufffd one."
+    halves = {"version": "https://jsonfeed.org/version/1.1", "title": "T\ud83d", "items": [
+        {"id": "\udc00", "url": "https://a.example/\ud800", "title": "A\ud83d", "language": "en"}]}
+    entry = read(json.dumps(halves).encode()).entries[0]
+    assert f"{entry.url}{entry.title}".encode()
+
+
 def test_a_hostile_document_is_given_up_and_the_next_one_read() -> None:
     slow = b"<?xml " + b'encoding="' * 20_000 + b"\n<rss/>"  # a regular expression of feedparser's takes minutes on it
     with pytest.raises(ParseError, match="took too long"):

@@ -30,6 +30,7 @@ def write(log_format: str, monkeypatch: pytest.MonkeyPatch) -> str:
     set_up_logs(stream)  # a second call must not double the lines
     structlog.get_logger("worker.delivery").warning("refused", reader="ada.lovelace+news@example.co.uk", issue=7)
     logging.getLogger("celery").error("at redis://:s3cret@127.0.0.1:6379/0 and /unsubscribe/eyJyIjoxfQ:1abc:x-Y_z/ failed")
+    logging.getLogger("django.security.csrf").warning("Forbidden: %s", "/desk/enter/Mg/diinkm-1c605c4c28d2/")
     try:
         raise ValueError("no mailbox bob@example.org")
     except ValueError:
@@ -40,7 +41,7 @@ def write(log_format: str, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize("log_format", ["text", "json", ""])
 def test_secrets_and_addresses_are_hidden(log_format: str, monkeypatch: pytest.MonkeyPatch) -> None:
     text = write(log_format, monkeypatch)
-    for secret in ("ada.lovelace", "example.co.uk", "s3cret", "eyJyIjoxfQ", "bob@"):
+    for secret in ("ada.lovelace", "example.co.uk", "s3cret", "eyJyIjoxfQ", "diinkm", "1c605c4c28d2", "bob@"):
         assert secret not in text
     assert "redis://***@127.0.0.1:6379/0" in text
     assert "/unsubscribe/***/ failed" in text
@@ -50,8 +51,8 @@ def test_json_is_one_object_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [json.loads(line) for line in write("json", monkeypatch).splitlines()]
     assert (lines[0]["level"], lines[0]["event"]) == ("warning", "refused")
     assert lines[0]["issue"] == 7
-    assert "ValueError" in lines[2]["exception"]
-    assert len(lines) == 3
+    assert "ValueError" in lines[3]["exception"]
+    assert len(lines) == 4
 
 
 def test_text_reads_as_text(monkeypatch: pytest.MonkeyPatch) -> None:

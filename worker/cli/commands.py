@@ -37,11 +37,10 @@ def broadsheet() -> None:
     """Gather news, draft an issue, approve it, send it to readers who opted in twice."""
 
 
-def open_database(*, migrate: bool = True) -> None:
-    """Set Django up and see that the database answers and has its tables.
+def open_settings() -> None:
+    """Read the settings and set Django up, without asking the database anything; may be called again.
 
-    An embedded SQLite file is migrated in passing; PostgreSQL is only asked, since other machines may be using it.
-    Raises BroadsheetError with what to run.
+    Raises BroadsheetError for a wrong setting.
     """
     import django
 
@@ -49,9 +48,19 @@ def open_database(*, migrate: bool = True) -> None:
 
     django.setup()
     from worker.logs import set_up_logs
-    from worker.storage import schema
 
     set_up_logs()
+
+
+def open_database(*, migrate: bool = True) -> None:
+    """Set Django up and see that the database answers and has its tables.
+
+    An embedded SQLite file is migrated in passing; PostgreSQL is only asked, since other machines may be using it.
+    Raises BroadsheetError with what to run.
+    """
+    open_settings()
+    from worker.storage import schema
+
     if migrate:
         schema.open_database()
 

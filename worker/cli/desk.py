@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from worker import editorial
-from worker.cli.commands import open_database
+from worker.cli.commands import open_database, open_settings
 from worker.cli.output import json_option, print_json, print_table, progress, say, show_time
 from worker.errors import BroadsheetError, NotFoundError
 
@@ -19,6 +19,7 @@ def draft_command(newsletter: str, again: bool, as_json: bool) -> None:
     """Propose today's issue of NEWSLETTER.
 
     If it was drafted already, show that."""
+    open_settings()
     editorial.load().newsletter(newsletter)
     open_database()
     from worker.issues.draft import draft_issue

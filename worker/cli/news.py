@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from worker import editorial
-from worker.cli.commands import open_database
+from worker.cli.commands import open_database, open_settings
 from worker.cli.output import json_option, print_json, print_table, progress, say, show_time
 from worker.errors import BroadsheetError
 
@@ -43,6 +43,7 @@ def list_feeds(as_json: bool) -> None:
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def check_feeds(file: Path | None) -> None:
     """Check feeds.toml (or FILE) without fetching anything."""
+    open_settings()
     from django.conf import settings
 
     path = file or settings.FEEDS_FILE
@@ -57,6 +58,7 @@ def import_opml(file: Path, newsletter: str) -> None:
     """Print an OPML file's feeds as feeds.toml entries.
 
     Those already in feeds.toml are left out."""
+    open_settings()
     from worker.feeds.sources import opml_as_toml
 
     editorial.load().newsletter(newsletter)
@@ -70,6 +72,7 @@ def import_opml(file: Path, newsletter: str) -> None:
 @feeds_command.command("export-opml")
 def export_opml() -> None:
     """Print the feeds as OPML 2.0."""
+    open_settings()
     from worker.feeds.sources import write_opml
 
     click.echo(write_opml(editorial.load()))

@@ -7,7 +7,7 @@ import click
 from email_validator import EmailNotValidError, validate_email
 
 from worker import editorial
-from worker.cli.commands import open_database
+from worker.cli.commands import open_database, open_settings
 from worker.cli.output import json_option, print_json, print_table, progress, say
 from worker.errors import BroadsheetError, NotFoundError
 
@@ -74,6 +74,7 @@ def import_command(file: Path, newsletter: str, consent_source: str, skip_broken
     A file with broken rows is not imported at all unless you say so. People who left, and addresses that must not be
     written to, are never brought back; they are listed.
     """
+    open_settings()
     editorial.load().newsletter(newsletter)
     open_database()
     from worker.readers.importing import find_broken, import_readers
@@ -98,6 +99,7 @@ def import_command(file: Path, newsletter: str, consent_source: str, skip_broken
 @click.option("--newsletter", help="Only this newsletter's readers.")
 def export_command(newsletter: str | None) -> None:
     """Print the readers as CSV."""
+    open_settings()
     if newsletter:
         editorial.load().newsletter(newsletter)
     open_database()

@@ -150,7 +150,7 @@ def freeze_template(sheet: Sheet, *, number: int, at: datetime) -> MessageTempla
     domain = sheet.from_email.rpartition("@")[2]
     extra = _list_headers(sheet, domain)
     boundary = f"=_{digest[:24]}"  # "=_" cannot occur in quoted-printable text
-    fixed = {"From": _format_sender(sheet), "Subject": _encode_words(sheet.subject, "Subject"),
+    fixed = {"From": _name_address("From", sheet.from_name, sheet.from_email), "Subject": _encode_words(sheet.subject, "Subject"),
              "Date": format_datetime(at), **extra, "MIME-Version": "1.0",
              "Content-Type": f'multipart/alternative; boundary="{boundary}"'}
     pieces: list[bytes] = [b"", "".join(f"{name}: {value}\r\n" for name, value in fixed.items()).encode()]
@@ -174,8 +174,7 @@ def freeze_template(sheet: Sheet, *, number: int, at: datetime) -> MessageTempla
 def _list_headers(sheet: Sheet, domain: str) -> dict[str, str]:
     headers: dict[str, str] = {}
     if sheet.list_key:  # RFC 2919: a phrase, then the list's name in a domain of ours
-        title = _encode_words(sheet.list_title, "List-Id", phrase=True)
-        headers["List-Id"] = f"{title}\r\n <{sheet.list_key}.{domain}>" if title else f"<{sheet.list_key}.{domain}>"
+        headers["List-Id"] = _name_address("List-Id", sheet.list_title, f"{sheet.list_key}.{domain}")
     if sheet.feedback:
         headers["Feedback-ID"] = clean_line(sheet.feedback)
     if sheet.is_notice:  # RFC 3834: holiday replies must not answer it
@@ -183,9 +182,13 @@ def _list_headers(sheet: Sheet, domain: str) -> dict[str, str]:
     return headers
 
 
-def _format_sender(sheet: Sheet) -> str:
-    name = _encode_words(sheet.from_name, "From", phrase=True)
-    return f"{name}\r\n <{sheet.from_email}>" if name else f"<{sheet.from_email}>"
+def _name_address(header: str, name: str, address: str) -> str:
+    """Return `name <address>` for a header; folded before the address where one line would be longer than 78."""
+    words = _encode_words(name, header, phrase=True)
+    if not words:
+        return f"<{address}>"
+    begun = len(words.rpartition("\r\n")[2]) + (0 if "\r\n" in words else len(header) + 2)
+    return f"{words} <{address}>" if begun + len(address) + 3 <= 78 else f"{words}\r\n <{address}>"
 
 
 def clean_line(text: str) -> str:

@@ -1,5 +1,6 @@
 """A folder of feed documents in; a loopback server that serves them, and a feeds.toml that names them, out."""
 
+import os
 import re
 import threading
 import tomllib
@@ -101,8 +102,9 @@ def _describe_feed(path: Path, address: str, document: Document | None, taken: s
     name = next(one for one in (bare, whole, f"{whole}-{len(taken)}") if one not in taken)
     taken.add(name)
     title = _outlet(document.title if document else "", path.stem) or path.stem.replace("_", " ").replace("-", " ").title()
-    quoted = title.replace("\\", "\\\\").replace('"', '\\"')
-    return (f'[[feeds]]\nname = "{name}"\ntitle = "{quoted}"\nurl = "{address}/{quote(path.as_posix())}"\n'
+    printable = "".join(char for char in title if char.isprintable()) or name  # a file's name may hold anything
+    quoted = printable.replace("\\", "\\\\").replace('"', '\\"')
+    return (f'[[feeds]]\nname = "{name}"\ntitle = "{quoted}"\nurl = "{address}/{quote(os.fsencode(path.as_posix()))}"\n'
             f'newsletters = ["aitrends", "daily"]\ntopic = "press"\ninterval = "24h"')
 
 

@@ -27,7 +27,7 @@ from worker.press.render import render_proof, write_proof
 from worker.readers.confirm import confirm
 from worker.readers.subscribe import sign_up
 from worker.readers.terms import publish_terms
-from worker.storage.models import Editor, Issue, IssueState, Item, Reader, Story, SubscriptionState
+from worker.storage.models import Editor, Feed, Issue, IssueState, Item, Reader, Story, SubscriptionState
 from worker.stories.group import group_items
 from worker.stories.summarise import summarise_stories
 
@@ -36,6 +36,7 @@ NEWSLETTER = "aitrends"  # approved and delivered; the others' drafts are left f
 READERS = Path(__file__).parent / "readers.csv"
 PORT = 8099
 WINDOW = timedelta(hours=96)
+NEVER = timedelta(days=36_500)
 
 Tell = Callable[[str, int, int], None]  # (what is going on, how many are done, of how many)
 
@@ -87,9 +88,12 @@ def _claim_home(home: Path) -> int:
     """Mark the home as the demo's own and return the port it serves on; refuses a home that holds a real paper."""
     marker = home / "demo.json"
     if marker.exists():
-        return int(json.loads(marker.read_text())["port"])
-    if Reader.objects.exists() or Issue.objects.exists():
-        raise BroadsheetError(f"{home} holds a real paper's readers and issues; run the demo in a home of its own: "
+        try:
+            return int(json.loads(marker.read_text())["port"])
+        except (ValueError, KeyError, TypeError):  # half-written by a run that was killed: the home is still the demo's
+            return PORT
+    if settings.RUNNING or any(rows.objects.exists() for rows in (Reader, Issue, Item)):
+        raise BroadsheetError(f"{home} holds a real paper; run the demo in a home of its own: "
                               "BROADSHEET_HOME=var/demo broadsheet demo")
     marker.write_text(json.dumps({"port": PORT}))
     return PORT
@@ -120,7 +124,10 @@ def _gather(moment: datetime, tell: Tell) -> list[Gathered]:
         done.append(one)
         tell("gathering", len(done), total)
 
-    return sorted(gather_feeds(now=moment, force=True, on_done=count), key=lambda one: one.name)
+    gathered = sorted(gather_feeds(now=moment, force=True, on_done=count), key=lambda one: one.name)
+    # Nobody serves the documents once the demo has ended: `broadsheet up` in this home is not to ask for them.
+    Feed.objects.filter(name__in=[one.name for one in gathered]).update(next_fetch_at=timezone.now() + NEVER)
+    return gathered
 
 
 def _make_stories(report: Report, tell: Tell) -> None:
@@ -214,4 +221,4 @@ def _approve_and_send(report: Report, issue: Issue, tell: Tell) -> None:
     now = deliver.status(issue.pk)
     report.audience, report.states = now["audience"], now["states"]
     report.sent_now = now["states"].get("accepted", 0) - before
-    report.a_mail = next(iter(sorted((report.outbox / "new").glob("*"))), None)
+    report.a_mail = next(iter(sorted((report.outbox / "new").glob(f"*.{issue.pk}.*"))), None)

@@ -27,7 +27,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Document:
-    """A feed document. `dropped` counts the entries left out: repeated ones, and those with no title and no text."""
+    """A feed document. `dropped` counts the entries left out: repeated ones, those with no title and no text, and those
+    beyond the most that one document may bring."""
 
     title: str
     entries: tuple[Entry, ...]

@@ -19,6 +19,7 @@ from worker.errors import BroadsheetError
 from worker.feeds.addresses import GuardedBackend, RefusedAddressError, Resolve, resolve_host
 
 REDIRECTS = 5
+GZIP_MEMBERS = 100  # honest answers have one; each costs a copy of all that follows it
 _REDIRECT = {301, 302, 303, 307, 308}
 _PERMANENT = {301, 308}
 _WITH_BODY = {200, 203, 226}
@@ -152,14 +153,21 @@ def _read_body(chunks: Iterable[bytes], headers: httpx.Headers, url: httpx.URL) 
 
 
 def inflate(data: bytes, limit: int) -> bytes:
-    """Inflate gzip, zlib or bare deflate data; raises OverflowError at `limit` bytes, having made no more."""
+    """Inflate gzip, zlib or bare deflate data; raises OverflowError at `limit` bytes, having made no more.
+
+    Raises zlib.error if the data is damaged, or is made of more gzip files than any honest answer.
+    """
     if data[:2] != b"\x1f\x8b":
         try:
             return _inflate_member(data, zlib.MAX_WBITS, limit)[0]
         except zlib.error:
             return _inflate_member(data, -zlib.MAX_WBITS, limit)[0]
     whole = bytearray()
+    members = 0
     while data[:2] == b"\x1f\x8b":  # gzip files may stand one after another
+        members += 1
+        if members > GZIP_MEMBERS:
+            raise zlib.error(f"more than {GZIP_MEMBERS} gzip files one after another")
         part, data = _inflate_member(data, zlib.MAX_WBITS | 16, limit - len(whole))
         whole += part
     return bytes(whole)

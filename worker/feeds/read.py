@@ -19,11 +19,14 @@ import feedparser
 from worker.feeds import jsonfeed, links, text
 from worker.feeds.document import Document, Entry, ParseError
 
+MOST_ENTRIES = 2000  # of one document, from its top, where feeds put news; the longest honest ones have some hundreds
 AUTHOR_LENGTH = 200  # characters, as Item.author holds
 LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}$")
 _PAGES = ("text/html", "application/xhtml+xml")
 _HTML_PAGE = re.compile(rb"<!doctype\s+html|<html[\s>]", re.IGNORECASE)
 _CHARSET = re.compile(r";\s*charset\s*=[^;]*", re.IGNORECASE)
+# References to the halves of characters beyond U+FFFF (D800 to DFFF, 55296 to 57343): feedparser stops at the first.
+_HALVES = re.compile(rb"(?:&#(?:5\d{4}|[xX][dD][89a-fA-F][0-9a-fA-F]{2});)+")
 # An honest feed declares an entity for a character. 1,000 characters, or an entity made of entities, is an attack:
 # https://docs.python.org/3/library/xml.html#xml-vulnerabilities
 _BOMB = re.compile(rb"<!ENTITY\s+(?:%\s+)?[^\s>]{1,200}\s+"
@@ -54,6 +57,7 @@ def identify(guid: str, link: str, entry_text: str) -> str:
 def _read_xml(body: bytes, content_type: str) -> tuple[str, list[jsonfeed.RawEntry]]:
     if _BOMB.search(body):
         raise ParseError("declares XML entities that expand into much text, which no feed needs: not read")
+    body = _HALVES.sub(_mend_reference, body)
     # A stream, never bytes or str: feedparser tries those as the name of a file first, and a str also as an address.
     # Its sanitiser and its resolving of links inside texts are off: texts become plain text here, and they are slow.
     # It gets no content-location, so that a relative guid stays as written, wherever the document is served from.
@@ -63,6 +67,11 @@ def _read_xml(body: bytes, content_type: str) -> tuple[str, list[jsonfeed.RawEnt
         _explain_nothing(body, found)
     language = str(found.feed.get("language") or "")
     return str(found.feed.get("title") or ""), [_read_entry(entry, language) for entry in found.entries]
+
+
+def _mend_reference(match: re.Match[bytes]) -> bytes:
+    codes = [int(one[1:], 16) if one[:1] in b"xX" else int(one) for one in re.findall(rb"&#(\w+);", match[0])]
+    return "".join(f"&#{ord(char)};" for char in text.mend_halves("".join(map(chr, codes)))).encode()
 
 
 def _choose_type(body: bytes, content_type: str) -> str:
@@ -135,14 +144,21 @@ def _make_moment(parsed: struct_time) -> datetime | None:
         return None
 
 
-def _finish(title: str, raw: list[jsonfeed.RawEntry], url: str) -> Document:
+def _finish(title: str, found: list[jsonfeed.RawEntry], url: str) -> Document:
+    raw = [_mend_entry(one) for one in found[:MOST_ENTRIES]]
     trusted = _trusted_guids(raw)
     entries: dict[str, Entry] = {}
     for one in raw:
         entry = _clean_entry(one, url, trusted)
         if entry.title or entry.summary:
             entries.setdefault(entry.identity, entry)
-    return Document(text.title_text(title), tuple(entries.values()), dropped=len(raw) - len(entries))
+    return Document(text.title_text(text.mend_halves(title)), tuple(entries.values()), dropped=len(found) - len(entries))
+
+
+def _mend_entry(one: jsonfeed.RawEntry) -> jsonfeed.RawEntry:
+    mended: dict[str, Any] = {name: text.mend_halves(value) if isinstance(value, str) else value
+                              for name, value in vars(one).items()}
+    return jsonfeed.RawEntry(**mended)
 
 
 def _trusted_guids(raw: list[jsonfeed.RawEntry]) -> Counter[str]:

@@ -45,6 +45,7 @@ _CUT = re.compile(r"\s*(?:\[(?:…|\.\.\.|&hellip;)\]|\(more…\))\s*$")
 # spaces, soft hyphens, lone surrogates and non-characters. Joiners stay: Persian, Urdu and emoji need them.
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069"
                      "\ufeff\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def html_to_text(source: str) -> str:
@@ -101,6 +102,16 @@ def cut_at_sentence(text: str, length: int) -> str:
         return text
     ends = [match.end() for match in _SENTENCE_END.finditer(text[:length])]
     return text[: ends[-1]] if ends and ends[-1] > length // 2 else cut_at_word(text, length)
+
+
+def mend_halves(text: str) -> str:
+    """Return the text with surrogates, which no UTF-8 can hold, made whole in pairs and replaced alone.
+
+    Software that counts in UTF-16 writes an emoji as `&#55357;&#56832;`, or cuts one in two.
+    """
+    if _SURROGATE.search(text) is None:
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def strip_unseen(text: str) -> str:

@@ -21,6 +21,8 @@ from worker.storage.models import Consent, Terms
 KINDS = ("newsletter", "privacy")
 _SEAL = "broadsheet.readers.terms"
 _KEYS = {"version", "effective", "material", "title"}
+# It stands in the address of the page and in every consent, so it is kept plain.
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,19}")
 _TAGS = {"h1", "h2", "h3", "h4", "p", "ul", "ol", "li", "a", "strong", "em", "br", "hr", "blockquote", "code",
          "table", "thead", "tbody", "tr", "th", "td"}
 
@@ -91,7 +93,7 @@ def current_terms(kind: str = "newsletter", *, today: date | None = None) -> Ter
 
 def find_terms(version: str, kind: str = "newsletter") -> Terms:
     """Return one published wording; raises NotFoundError."""
-    row = Terms.objects.filter(kind=kind, version=version).first()
+    row = Terms.objects.filter(kind=kind, version=version).first() if _VERSION.fullmatch(version) else None
     if row is None:
         raise NotFoundError(f"there is no version {version[:20]!r} of the {kind} terms")
     return row
@@ -157,8 +159,7 @@ def _split_front_matter(file: Path, text: str) -> tuple[dict[str, str], str]:
 
 
 def _read_version(file: Path, text: str) -> str:
-    # It stands in the address of the page and in every consent, so it is kept plain.
-    if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._-]{0,19}", text):
+    if not _VERSION.fullmatch(text):
         raise BroadsheetError(f"{file}: version {text!r}: give 1 to 20 letters, digits, dots or hyphens, such as 1.1")
     return text
 

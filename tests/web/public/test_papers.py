@@ -48,7 +48,8 @@ def test_an_issue_that_was_stopped_half_way_stays_readable(browser: Client, make
 
 
 @pytest.mark.parametrize("path", ["/archive/daily/2026-11-24/", "/archive/aitrends/2026-11-23/", "/archive/daily/2026-11-23-2/",
-                                  "/archive/daily/2026-11-23-1/", "/archive/nothing/", "/terms/9.9/", "/privacy/9.9/"])
+                                  "/archive/daily/2026-11-23-1/", "/archive/nothing/", "/terms/9.9/", "/privacy/9.9/",
+                                  "/terms/%00/"])
 def test_what_is_not_there_is_not_found(browser: Client, make_issue: Callable[..., Issue], path: str) -> None:
     make_issue()
     assert browser.get(path).status_code == 404

@@ -22,7 +22,7 @@ from worker.storage.models import Correction, Edition, Issue, IssueState, Item, 
 
 # Bars are drawn in this order, and in this order the table counts: from done to not done.
 STATES = ("delivered", "accepted", "attempting", "queued", "uncertain", "bounced", "failed", "suppressed", "cancelled")
-SECTION_TITLES = {"lead": "Lead", "top": "Top stories", "short": "Short items"}
+SECTION_TITLES = {"lead": "Lead", "top": "Top stories", "short": "In brief"}
 TYPED = ("headline", "summary", "subject", "preheader", "note", "text")  # fields that hold an editor's own words
 STARTED = (IssueState.SENDING, IssueState.SENT)
 

@@ -47,7 +47,7 @@ def _tell(placement: Placement) -> dict[str, Any]:
     sources = [{"outlet": source.get("outlet") or source.get("title") or "source", "title": source.get("title", ""),
                 "url": clean_url(source.get("url", ""))} for source in placement.sources]
     return {"id": placement.pk, "lead": placement.section == Section.LEAD, "headline": placement.headline,
-            "summary": placement.summary, "sources": sources}
+            "summary": "" if placement.section == Section.SHORT else placement.summary, "sources": sources}
 
 
 def issue_day(issue: Issue) -> date | None:
