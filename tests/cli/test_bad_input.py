@@ -28,6 +28,7 @@ SETTINGS = [
     ({"SECRET_KEY": "short"}, "SECRET_KEY is too weak"),
     ({"SECRET_KEY_FALLBACKS": "old"}, "SECRET_KEY_FALLBACKS is too weak"),
     ({"SECRET_KEY": "", "BROADSHEET_HOME": os.devnull}, "BROADSHEET_HOME"),
+    ({"BROADSHEET_HOME": "/dev/null/home", "SECRET_KEY": ""}, "BROADSHEET_HOME /dev/null/home"),
     ({"BASE_URL": "news.example.org"}, "BASE_URL"),
     ({"BASE_URL": "http://[::1"}, "BASE_URL"),
     ({"BASE_URL": "http://news.example.org:99999"}, "BASE_URL"),

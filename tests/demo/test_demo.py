@@ -3,9 +3,11 @@
 import json
 import mailbox
 import os
+import sqlite3
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,11 @@ def test_run_again_it_finds_nothing_new_and_sends_nobody_anything(sample: Paper)
     assert sample.read("stories") == stories
 
 
+def test_the_documents_are_not_asked_for_once_the_demo_has_ended(sample: Paper) -> None:
+    rows = sqlite3.connect(sample.home / "broadsheet.sqlite3").execute("SELECT min(next_fetch_at) FROM storage_feed")
+    assert rows.fetchone()[0] > f"{datetime.now(UTC).year + 10}"
+
+
 def test_sample_readers_are_never_written_to_by_a_real_sender(sample: Paper) -> None:
     done = subprocess.run([sys.executable, "-m", "worker", "check"], cwd=ROOT, text=True, capture_output=True, timeout=60,
                           env={**sample.environment, "SENDER_URL": "smtp://127.0.0.1:1"})
@@ -141,7 +148,6 @@ def test_most_stories_told_by_several_outlets_are_whole(sample: Paper, labelled:
 def _stories_by_label(sample: Paper, labelled: dict[str, str]) -> dict[str, list[int]]:
     """Return the story number of each labelled item, by label. Items are found by their place in the database."""
     import hashlib
-    import sqlite3
 
     rows = sqlite3.connect(sample.home / "broadsheet.sqlite3").execute("SELECT identity, story_id FROM storage_item").fetchall()
     story_of = dict(rows)
