@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, StringConstraints, ValidationError
 
-from worker.errors import BroadsheetError
+from worker.errors import BroadsheetError, ConfigurationError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 FeedName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
@@ -110,23 +110,23 @@ class Editorial(_Table):
 def read_editorial(path: Path) -> Editorial:
     """Read and validate feeds.toml.
 
-    Raises BroadsheetError with "file:line: key: what is wrong and what is allowed".
+    Raises ConfigurationError with "file:line: key: what is wrong and what is allowed".
     """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise BroadsheetError(f"{path}: {error.strerror}; give the editorial configuration there, "
-                              "or set FEEDS_FILE to where it is") from error
+        raise ConfigurationError(f"{path}: {error.strerror}; give the editorial configuration there, "
+                                 "or set FEEDS_FILE to where it is") from error
     except UnicodeDecodeError as error:
-        raise BroadsheetError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+        raise ConfigurationError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BroadsheetError(f"{path}: not valid TOML: {error}") from error
+        raise ConfigurationError(f"{path}: not valid TOML: {error}") from error
     try:
         editorial = Editorial.model_validate(raw)
     except ValidationError as error:
-        raise BroadsheetError(_explain(path, text, error)) from error
+        raise ConfigurationError(_explain(path, text, error)) from error
     _check_references(path, text, editorial)
     return editorial
 
@@ -151,11 +151,11 @@ def _check_references(path: Path, text: str, editorial: Editorial) -> None:
         for key in feed.newsletters:
             if key not in editorial.newsletters:
                 line = _find_line(text, ("feeds", index, "newsletters"))
-                raise BroadsheetError(f"{path}:{line}: newsletters: there is no newsletter {key!r}; "
-                                      f"allowed: {', '.join(editorial.newsletters)}")
+                raise ConfigurationError(f"{path}:{line}: newsletters: there is no newsletter {key!r}; "
+                                         f"allowed: {', '.join(editorial.newsletters)}")
         if feed.name in seen:
             line = _find_line(text, ("feeds", index, "name"))
-            raise BroadsheetError(f"{path}:{line}: name: {feed.name!r} is taken by another feed; names are unique")
+            raise ConfigurationError(f"{path}:{line}: name: {feed.name!r} is taken by another feed; names are unique")
         seen.add(feed.name)
 
 

@@ -15,3 +15,7 @@ class ConflictError(BroadsheetError):
 
 class TransientError(BroadsheetError):
     """A dependency did not answer or asked for patience; the same call may succeed later."""
+
+
+class ConfigurationError(BroadsheetError):
+    """What the operator configured cannot be used. The words are for the operator and the editors, not for readers."""

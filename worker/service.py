@@ -1,5 +1,6 @@
 """The whole service in one terminal: `broadsheet up` starts its parts, watches them, and ends them together."""
 
+import errno
 import fcntl
 import http.client
 import json
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import click
@@ -67,7 +68,7 @@ def run_worker() -> NoReturn:
 def run_beat() -> NoReturn:
     """Become the timetable; raises BroadsheetError without a broker."""
     _require_broker()
-    settings.BROADSHEET_HOME.mkdir(parents=True, exist_ok=True)
+    settings.BROADSHEET_HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
     _become(beat_command())
 
 
@@ -94,7 +95,7 @@ def run_service(port: int) -> int:
     if database, broker or configuration are not to be had.
     """
     home = settings.BROADSHEET_HOME
-    with _only_one(home, port):
+    with _writing(home), _only_one(home, port):
         stop = _catch_signals()
         set_up_logs()
         _mention_root()
@@ -140,15 +141,20 @@ def _catch_signals() -> Event:
 
 
 @contextmanager
+def _writing(home: Path) -> Iterator[None]:
+    """Say what is wrong with a home that is full, read-only or somebody else's."""
+    try:
+        yield
+    except OSError as error:
+        advice = "make room there" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "set it to a directory this user owns"
+        raise BroadsheetError(f"BROADSHEET_HOME {home}: {error.strerror or error}; {advice}") from error
+
+
+@contextmanager
 def _only_one(home: Path, port: int) -> Iterator[None]:
     """Hold this home's lock, which the kernel lets go of however this process ends."""
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        lock: IO[str] = (home / "up.lock").open("a+")
-    except OSError as error:
-        raise BroadsheetError(f"BROADSHEET_HOME {home}: {error.strerror}; "
-                              "set it to a directory this user owns") from error
-    with lock:
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (home / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

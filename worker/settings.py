@@ -1,13 +1,11 @@
 """Every setting, read once from the environment (or a `.env` file); Django and Celery both read this module."""
 
-import contextlib
 import json
 import os
 import re
 import secrets
 import shlex
 import sys
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,8 +27,17 @@ def read_env_file(file: Path) -> None:
         raise BroadsheetError(f"{file}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
 
 
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _make_secret_key(file: Path) -> None:
+    """Write a new key, whole or not at all, unless another program has just done so."""
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        with open(draft, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as new:
+            new.write(secrets.token_urlsafe(50))
+        os.link(draft, file)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def read_secret_key(home: Path) -> str:
@@ -43,14 +50,10 @@ def read_secret_key(home: Path) -> str:
         return check_secret_key(given, "SECRET_KEY")
     file = home / "secret_key"
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError), open(file, "x", opener=_open_private) as new:
-            new.write(secrets.token_urlsafe(50))
-        for _ in range(20):  # another program of a new home may be just writing it
-            given = file.read_text(encoding="ascii").strip()
-            if given:
-                break
-            time.sleep(0.05)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will hold readers' addresses and editors' sessions
+        if not file.exists():
+            _make_secret_key(file)
+        given = file.read_text(encoding="ascii").strip()
     except OSError as error:
         raise BroadsheetError(f"BROADSHEET_HOME {home}: its secret_key cannot be read or written ({error.strerror}); "
                               "set BROADSHEET_HOME to a directory this user owns") from error

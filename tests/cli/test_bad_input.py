@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError
+
+from tests.ports import free_port
+from worker.storage.schema import explain
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,6 +64,24 @@ def test_a_secret_key_or_env_file_that_is_no_text_is_one_line(service_environmen
     done = subprocess.run([sys.executable, "-m", "worker", "issues"], cwd=tmp_path, text=True, capture_output=True, timeout=60,
                           env={**service_environment, "PYTHONPATH": str(ROOT)})
     assert_one_line(done, f"{tmp_path}/.env: not UTF-8")
+
+
+def test_a_home_that_cannot_be_used_is_told_and_a_new_one_is_nobody_else_s(
+    service_environment: dict[str, str], tmp_path: Path
+) -> None:
+    home = tmp_path / "new"
+    environment = {**service_environment, "BROADSHEET_HOME": str(home), "SECRET_KEY": ""}
+    assert run(environment, "issues").returncode == 0
+    assert home.stat().st_mode & 0o077 == 0
+    (home / "valkey").write_text("not a directory")
+    done = run(environment, "up", "--port", str(free_port()))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"broadsheet: BROADSHEET_HOME {home}: ")
+
+
+def test_a_full_disk_is_not_mended_by_starting_a_database() -> None:
+    assert explain(OperationalError("database or disk is full")).endswith("make room there")
 
 
 @pytest.mark.parametrize("arguments", [("feeds", "check"), ("feeds", "export-opml"), ("readers", "export")])

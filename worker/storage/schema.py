@@ -7,13 +7,16 @@ from django.db.migrations.executor import MigrationExecutor
 
 from worker.errors import BroadsheetError
 
+_MEND = {"disk is full": "make room there", "readonly database": "let this user write to it and its directory"}  # SQLite's
+
 
 def explain(error: Error) -> str:
     """Return a database error as one line without the password."""
     config = settings.DATABASES["default"]
     where = config["NAME"] if connection.vendor == "sqlite" else f"{config.get('HOST')}:{config.get('PORT') or 5432}"
     reason = " ".join(str(error).split()) or type(error).__name__
-    return f"database at {where}: {reason[:300]}; start it, or mend DATABASE_URL"
+    mend = next((advice for words, advice in _MEND.items() if words in reason), "start it, or mend DATABASE_URL")
+    return f"database at {where}: {reason[:300]}; {mend}"
 
 
 def pending_migrations() -> int:

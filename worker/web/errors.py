@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.cache import add_never_cache_headers
 
-from worker.errors import BroadsheetError, ConflictError, NotFoundError, TransientError
+from worker.errors import BroadsheetError, ConfigurationError, ConflictError, NotFoundError, TransientError
 from worker.web.context import read_site
 
 log = structlog.get_logger(__name__)
@@ -17,6 +17,7 @@ _STATUS: tuple[tuple[type[BroadsheetError], int, str], ...] = (
     (NotFoundError, 404, "Not found"),
     (ConflictError, 409, "It has changed in the meantime"),
     (TransientError, 503, "Not just now"),
+    (ConfigurationError, 503, "Not just now"),
     (BroadsheetError, 422, "That did not work"),
 )
 
@@ -39,10 +40,14 @@ class ErrorsInWordsMiddleware:
         if not isinstance(error, BroadsheetError):
             return None
         status, heading = next((status, heading) for kind, status, heading in _STATUS if isinstance(error, kind))
-        log.info("refused", path=request.path, status=status, why=str(error))
+        say = log.error if status >= 500 else log.info
+        say("refused", path=request.path, status=status, why=str(error))
         if status == 404:
             return not_found(request, error)
-        return _show(request, "web/errors/words.html", status, {"heading": heading, "words": str(error)})
+        words = str(error)
+        if isinstance(error, ConfigurationError) and not request.user.is_authenticated:
+            words = "This page is being mended. Please come back a little later."  # which file is wrong is not a reader's
+        return _show(request, "web/errors/words.html", status, {"heading": heading, "words": words})
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

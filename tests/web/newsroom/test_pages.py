@@ -133,7 +133,7 @@ def test_the_front_page_lists_what_waits_and_the_feeds_health(issue: Issue, desk
 def test_a_broken_feeds_toml_is_said_in_words(issue: Issue, desk: Client, editorial_file: Path) -> None:
     editorial_file.write_text("[publisher]\nname = 1\n")
     answer = desk.get("/desk/")
-    assert answer.status_code == 422
+    assert answer.status_code == 503
     assert "feeds.toml:2: publisher.name:" in answer.text
 
 

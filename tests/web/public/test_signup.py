@@ -115,6 +115,18 @@ def test_without_terms_sign_up_is_closed_and_the_pages_still_stand(browser: Clie
         assert (answer.status_code, "closed" in answer.content.decode()) == (200, True)
 
 
+def test_a_broken_feeds_toml_tells_readers_to_come_back_and_half_does_nothing(
+        sign_up: Callable[..., Any], browser: Client, confirm_path: Callable[[], str], editorial_file: Any) -> None:
+    sign_up()
+    path = confirm_path()
+    editorial_file.write_text("[publisher]\nname = 1\n")
+    for answer in (browser.get("/"), browser.get(path), browser.post(path)):
+        assert answer.status_code == 503
+        assert "come back" in answer.text
+        assert "feeds.toml" not in answer.text
+    assert Subscription.objects.get().state == "pending"
+
+
 def test_hostile_input_is_shown_as_text(sign_up: Callable[..., Any]) -> None:
     page = sign_up('"><script>alert(1)</script>@example.com').content.decode()
     assert "<script>alert" not in page
