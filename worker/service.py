@@ -85,6 +85,7 @@ def _require_broker() -> None:
     if not settings.REDIS_URL:
         raise BroadsheetError("REDIS_URL is not set: workers and timetable meet there, e.g. redis://127.0.0.1:6379/0 "
                               "(`broadsheet up` brings its own)")
+    _require_redis(settings.REDIS_URL)
 
 
 # -- up -----------------------------------------------------------------------------------------------------------

@@ -104,3 +104,6 @@ def test_a_part_alone_needs_a_broker(up: Up, part: str) -> None:
     ended = up.run(part)
     assert ended.returncode == 2
     assert "REDIS_URL is not set" in ended.stderr
+    ended = up.run(part, REDIS_URL="redis://127.0.0.1:1/0")
+    assert ended.returncode == 2
+    assert "REDIS_URL redis://127.0.0.1:1/0 does not answer" in ended.stderr.splitlines()[-1]
