@@ -28,7 +28,7 @@ def make_story(
             seen_at=seen_at or at, state=ItemState.GROUPED, story=story)
         for name in feeds
     ]
-    story.sentences = [{"text": text, "item": items[0].pk, "passage": text} for text in sentences]
+    story.sentences = [{"text": text, "support": [{"item": items[0].pk, "passage": text}], "doubts": []} for text in sentences]
     story.save()
     return story
 

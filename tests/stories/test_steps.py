@@ -113,7 +113,7 @@ def test_every_sentence_names_its_item(db: None) -> None:
     assert summarise_stories() == 1
 
     story = Story.objects.get()
-    assert story.sentences == [{"text": TEXT, "item": item.pk, "passage": TEXT}]
+    assert story.sentences == [{"text": TEXT, "support": [{"item": item.pk, "passage": TEXT}], "doubts": []}]
     assert story.headline == TITLE
     assert summarise_stories() == 0
 

@@ -41,9 +41,10 @@ def test_the_plain_headline_is_chosen_and_cleaned() -> None:
 
 def test_every_sentence_stands_in_the_item_it_names() -> None:
     for sentence in summarise(STORY).sentences:
-        item = next(article for article in STORY if article.id == sentence.item_id)
-        assert trace(sentence.text, [item]) == (sentence.item_id, sentence.passage)
-        assert sentence.text in sentence.passage
+        (passage,) = sentence.support
+        item = next(article for article in STORY if article.id == passage.item_id)
+        assert trace(sentence.text, [item]) == (passage.item_id, passage.text)
+        assert sentence.text in passage.text
 
 
 def test_what_one_source_said_is_not_said_again_by_another() -> None:

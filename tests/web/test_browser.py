@@ -52,7 +52,7 @@ def paper(editorial_file: Any, approver: Any) -> Issue:
             item = Item.objects.create(
                 feed=feed, identity=f"{feed.name}-{number}", url=f"https://{feed.name}.example/{number}", title=headline,
                 summary=text, at=now - timedelta(hours=1), story=story, state=ItemState.GROUPED)
-        story.sentences = [{"text": text, "item": item.pk, "passage": text}]
+        story.sentences = [{"text": text, "support": [{"item": item.pk, "passage": text}], "doubts": []}]
         story.save()
     issue = draft_issue("aitrends")
     approve_issue(issue.pk, editor=approver, proof_sha256=render_proof(issue).sha256)

@@ -140,7 +140,8 @@ def _check_evidence(live: list[Placement]) -> Iterator[Finding]:
         if unsaid or (placement.edited_by is not None and not placement.sentences):
             continue
         told = " ".join(str(sentence.get("text", "")) for sentence in placement.sentences)
-        traced = all(sentence.get("passage") and items.get(sentence.get("item", 0)) == placement.story_id
+        traced = all(sentence["support"] and not sentence["doubts"]
+                     and all(items.get(passage["item"]) == placement.story_id for passage in sentence["support"])
                      for sentence in placement.sentences)
         if not traced or clean_line(told) != clean_line(placement.summary):
             faults.append(f"the summary of “{clean_line(placement.headline)}” has a sentence without a source; "

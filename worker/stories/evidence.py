@@ -4,6 +4,15 @@ from collections.abc import Sequence
 
 from worker.stories.sentences import split_sentences, tidy
 from worker.stories.similarity import Article
+from worker.stories.summary import Claim, Passage, Sentence
+
+
+def check_sentence(text: str, articles: Sequence[Article]) -> Sentence:
+    """The sentence with the passages of the articles that bear it out, and the claims in it that none of them has."""
+    found = trace(text, articles)
+    if found is None:
+        return Sentence(text, (), (Claim("statement", text),))
+    return Sentence(text, (Passage(*found),))
 
 
 def trace(sentence: str, articles: Sequence[Article]) -> tuple[str, str] | None:

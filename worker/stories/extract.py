@@ -18,6 +18,7 @@ from worker.stories.sentences import (
     tidy,
 )
 from worker.stories.similarity import Article, split_words, stem
+from worker.stories.summary import Passage, Sentence, Summary
 from worker.stories.vectors import Vectors, default_vectors
 
 __all__ = ["Article", "Sentence", "Summary", "summarise"]
@@ -28,23 +29,6 @@ _ENOUGH_WORDS = 40
 _REDUNDANCY = 0.9
 _READ_PER_ARTICLE = 12
 _READ_IN_ALL = 60
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A sentence of the summary, the item it was taken from, and the passage of that item it stands in."""
-
-    text: str
-    item_id: str
-    passage: str
-
-
-@dataclass(frozen=True)
-class Summary:
-    """No sentences when no source has one that can stand alone: the headline then says all there is."""
-
-    headline: str
-    sentences: tuple[Sentence, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +136,7 @@ def _with_evidence(candidate: _Candidate, articles: Sequence[Article]) -> Senten
     found = trace(candidate.text, [candidate.article, *articles])
     if found is None:  # cannot be: a candidate is a stretch of its article
         raise AssertionError(f"not in its source: {candidate.text!r}")
-    return Sentence(candidate.text, *found)
+    return Sentence(candidate.text, (Passage(*found),))
 
 
 def _unit(vector: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

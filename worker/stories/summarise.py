@@ -7,8 +7,9 @@ from django.utils.text import slugify
 
 from worker import editorial
 from worker.storage.models import Item, Story, StoryState
-from worker.stories.extract import Summary, summarise
+from worker.stories.extract import summarise
 from worker.stories.group import as_article
+from worker.stories.summary import Summary
 
 BATCH = 200
 
@@ -41,7 +42,9 @@ def write_summary(story_id: int, items: Sequence[Item], summary: Summary) -> boo
     if story.state != StoryState.OPEN or set(story.items.values_list("pk", "title", "summary")) != read:
         return False
     story.headline, story.state = summary.headline[:500], StoryState.SUMMARISED
-    story.sentences = [{"text": one.text, "item": int(one.item_id), "passage": one.passage} for one in summary.sentences]
+    story.sentences = [sentence.as_row() for sentence in summary.sentences]
+    story.doubts = [{"kind": claim.kind, "text": claim.text} for claim in summary.doubts]
+    story.written_by = summary.written_by
     story.slug = story.slug or f"{slugify(story.headline)[:100].strip('-') or 'story'}-{story.pk}"
-    story.save(update_fields=["headline", "sentences", "state", "slug"])
+    story.save(update_fields=["headline", "sentences", "doubts", "written_by", "state", "slug"])
     return True

@@ -36,7 +36,7 @@ def make_story(editorial_file: Path, db: None) -> "Callable[..., Story]":
             item = Item.objects.create(
                 state=ItemState.GROUPED, feed=feed, identity=f"{story.pk}-{number}", story=story, title=headline,
                 url=f"{url}{story.pk}/{number}", summary=text, published_at=at, at=at)
-            story.sentences = [{"text": text, "item": item.pk, "passage": text}]
+            story.sentences = [{"text": text, "support": [{"item": item.pk, "passage": text}], "doubts": []}]
         story.save()
         return story
 

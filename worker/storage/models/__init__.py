@@ -3,8 +3,18 @@
 from worker.storage.models.audit import AuditEntry
 from worker.storage.models.delivery import Delivery, DeliveryState, Notice, NoticeKind, ProviderEvent
 from worker.storage.models.editors import Editor
-from worker.storage.models.issues import Correction, Edition, Issue, IssueState, Placement, Section
-from worker.storage.models.news import Feed, FeedState, Item, ItemState, Story, StoryState
+from worker.storage.models.issues import Correction, Edition, Issue, IssueState, Kind, Placement, Section, Waiver
+from worker.storage.models.news import (
+    Feed,
+    FeedState,
+    Item,
+    ItemState,
+    ModelCall,
+    Ruling,
+    Story,
+    StoryState,
+    Thread,
+)
 from worker.storage.models.readers import (
     Consent,
     ConsentAction,
@@ -31,12 +41,15 @@ __all__ = [
     "IssueState",
     "Item",
     "ItemState",
+    "Kind",
+    "ModelCall",
     "Notice",
     "NoticeKind",
     "Placement",
     "ProviderEvent",
     "Purpose",
     "Reader",
+    "Ruling",
     "Section",
     "Story",
     "StoryState",
@@ -44,4 +57,6 @@ __all__ = [
     "SubscriptionState",
     "Suppression",
     "Terms",
+    "Thread",
+    "Waiver",
 ]

@@ -27,6 +27,13 @@ class Section(models.TextChoices):
     SHORT = "short"
 
 
+class Kind(models.TextChoices):
+    """What the story is to the newsletter's readers."""
+
+    NEW = "new"
+    UPDATE = "update"  # they have had the event; `Placement.since` says when, and the summary begins with what is new
+
+
 class Issue(models.Model):
     """One issue of one newsletter. `period` is its day (ISO date); `edition_number` above 1 is another issue of that day."""
 
@@ -37,6 +44,7 @@ class Issue(models.Model):
     subject = models.CharField(max_length=200)
     preheader = models.CharField(max_length=200, blank=True)
     note = models.TextField(blank=True)  # why it was rejected, held or cancelled
+    left_out = models.JSONField(default=list, blank=True)  # [{"story", "headline", "reason"}] that drafting passed over
     revision = models.PositiveIntegerField(default=1)  # counts the editor's changes; edits name the one they saw
     drafted_at = models.DateTimeField(default=timezone.now)
     window_start = models.DateTimeField()
@@ -69,7 +77,10 @@ class Placement(models.Model):
     dropped = models.BooleanField(default=False)
     headline = models.CharField(max_length=500)
     summary = models.TextField(blank=True)
-    sentences = models.JSONField(default=list)  # the machine's, with their sources; [] once an editor rewrote the summary
+    kind = models.CharField(max_length=6, choices=Kind.choices, default=Kind.NEW)
+    since = models.ForeignKey(Issue, on_delete=models.SET_NULL, null=True, related_name="+")  # the issue an update follows
+    reasons = models.JSONField(default=list, blank=True)  # why it was chosen and stands where it stands, in words
+    sentences = models.JSONField(default=list)  # as Story.sentences; of an editor's words as checked when they were saved
     sources = models.JSONField(default=list)  # [{"outlet", "title", "url", "published"}], one per outlet, first first
     edited_by = models.ForeignKey(Editor, on_delete=models.SET_NULL, null=True, related_name="+")
 
@@ -79,6 +90,20 @@ class Placement(models.Model):
 
     def __str__(self) -> str:
         return self.headline
+
+
+class Waiver(models.Model):
+    """An editor lets words stand that no source bears out, and says why. Kept for good; it covers these words alone."""
+
+    placement = models.ForeignKey(Placement, on_delete=models.CASCADE, related_name="waivers")
+    text = models.TextField()  # the sentence or headline
+    doubts = models.JSONField(default=list)  # [{"kind", "text"}]: what was not found in the sources
+    reason = models.TextField()
+    made_by = models.ForeignKey(Editor, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.text[:80]
 
 
 class Edition(models.Model):

@@ -1,7 +1,9 @@
-"""News: feeds, the items found in them, and the stories the items make."""
+"""News: feeds, the items found in them, the stories the items make, and the threads the stories make."""
 
 from django.db import models
 from django.utils import timezone
+
+from worker.storage.models.editors import Editor
 
 
 class FeedState(models.TextChoices):
@@ -21,10 +23,11 @@ class ItemState(models.TextChoices):
 
 
 class StoryState(models.TextChoices):
-    """open (items have joined since the last summary) > summarised."""
+    """open (its items have changed since the last summary) > summarised; merged: its items went to another story."""
 
     OPEN = "open"
     SUMMARISED = "summarised"
+    MERGED = "merged"
 
 
 class Feed(models.Model):
@@ -50,13 +53,31 @@ class Feed(models.Model):
         return self.name
 
 
+class Thread(models.Model):
+    """Stories that follow from one another over days and weeks: a trial's day one and day three, a launch and its recall."""
+
+    slug = models.CharField(max_length=120, unique=True, null=True)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField(db_index=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.slug or f"thread {self.pk}"
+
+
 class Story(models.Model):
     """Items of many outlets that report one event. Headline and summary are the machine's; an issue holds its own copy."""
 
     state = models.CharField(max_length=12, choices=StoryState.choices, default=StoryState.OPEN, db_index=True)
     slug = models.CharField(max_length=120, unique=True, null=True)
     headline = models.CharField(max_length=500, blank=True)
-    sentences = models.JSONField(default=list)  # [{"text", "item" (an Item's id), "passage"}]
+    # [{"text", "support": [{"item" (an Item's id), "passage"}], "doubts": [{"kind", "text"}]}]
+    sentences = models.JSONField(default=list)
+    doubts = models.JSONField(default=list, blank=True)  # of the headline: [{"kind", "text"}]
+    written_by = models.CharField(max_length=80, blank=True)  # the language model; "" for sentences taken from the sources
+    thread = models.ForeignKey(Thread, on_delete=models.SET_NULL, null=True, related_name="stories")
+    thread_reason = models.JSONField(default=dict, blank=True)  # why it follows the story before it in its thread
+    merged_into = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="merged")
     first_at = models.DateTimeField(db_index=True)
     last_at = models.DateTimeField(db_index=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -89,6 +110,8 @@ class Item(models.Model):
     at = models.DateTimeField(db_index=True)  # published_at, never later than seen_at: the time windows use
     story = models.ForeignKey(Story, on_delete=models.SET_NULL, null=True, related_name="items")
     reason = models.JSONField(default=dict, blank=True)  # why it joined its story
+    # The item this one repeats word for word, under another feed or as a wire copy on another site.
+    copy_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="copies")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["feed", "identity"], name="item_once_per_feed")]
@@ -97,3 +120,38 @@ class Item(models.Model):
 
     def __str__(self) -> str:
         return self.title or self.url
+
+
+class Ruling(models.Model):
+    """An editor's word on two items: one event (`together`), or not. The machine never goes against it; a later one counts."""
+
+    one = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="+")  # the lower id of the two
+    other = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="+")
+    together = models.BooleanField()
+    made_by = models.ForeignKey(Editor, on_delete=models.SET_NULL, null=True, related_name="+")
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["one", "other"], name="one_ruling_a_pair"),
+            models.CheckConstraint(condition=models.Q(one__lt=models.F("other")), name="ruling_lower_id_first"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.one_id} {'with' if self.together else 'not with'} {self.other_id}"
+
+
+class ModelCall(models.Model):
+    """One request to the language model: what it was for, what came of it and what it cost."""
+
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    story = models.ForeignKey(Story, on_delete=models.SET_NULL, null=True, related_name="+")
+    model = models.CharField(max_length=80)
+    outcome = models.CharField(max_length=200)  # "ok", or what was wrong in words
+    milliseconds = models.PositiveIntegerField()
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    cost = models.DecimalField(max_digits=12, decimal_places=6, default=0)  # in the currency the prices are given in
+
+    def __str__(self) -> str:
+        return f"{self.model} for story {self.story_id}: {self.outcome}"

@@ -232,8 +232,8 @@ def _read_stories(
 
 
 def _find_items(placements: Iterable[Placement]) -> dict[Any, Item]:
-    wanted = {sentence.get("item") for placement in placements for sentence in placement.sentences}
-    return {item.pk: item for item in Item.objects.filter(pk__in=wanted - {None}).select_related("feed")}
+    wanted = {passage["item"] for placement in placements for sentence in placement.sentences for passage in sentence["support"]}
+    return {item.pk: item for item in Item.objects.filter(pk__in=wanted).select_related("feed")}
 
 
 def _read_source(source: Mapping[str, Any]) -> Source:
@@ -244,11 +244,12 @@ def _read_source(source: Mapping[str, Any]) -> Source:
 def _trace(
     sentence: Mapping[str, Any], items: Mapping[Any, Item], feeds: Mapping[str, editorial.FeedSource]
 ) -> Evidence:
-    item = items.get(sentence.get("item"))
+    passage: Mapping[str, Any] = next(iter(sentence["support"]), {})
+    item = items.get(passage.get("item"))
     source = None
     if item is not None:
         feed = feeds.get(item.feed.name)
         source = make_source(feed.title if feed else item.feed.name, item.title, item.url, item.at)
-    return Evidence(sentence["text"], sentence.get("passage", ""), source)
+    return Evidence(sentence["text"], passage.get("passage", ""), source)
 
 
