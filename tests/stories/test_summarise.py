@@ -6,8 +6,9 @@ from bench.summaries import rouge
 from worker.stories.evidence import trace
 from worker.stories.extract import summarise
 from worker.stories.headline import clean_title
-from worker.stories.sentences import drop_dateline, is_quotable, leans_back, length_in_words, split_sentences
+from worker.stories.sentences import drop_dateline, is_quotable, length_in_words, split_sentences
 from worker.stories.similarity import Article
+from worker.stories.standalone import leans_back
 
 STORY = [
     Article("wire", "UPDATE 1-Norvane to buy speech firm Larkspur for $900 million - Wire",

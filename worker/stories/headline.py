@@ -25,15 +25,22 @@ _COY = re.compile(
 )
 
 
-def choose_headline(articles: Sequence[Article], vectors: npt.NDArray[np.float32], centre: npt.NDArray[np.float32]) -> str:
-    """The plain title nearest to what all say; `vectors` has a row a title, `centre` is where the whole story lies."""
+def choose_headline(
+    articles: Sequence[Article],
+    vectors: npt.NDArray[np.float32],
+    centre: npt.NDArray[np.float32],
+    fresh: Sequence[bool] = (),
+) -> str:
+    """The plain title nearest to what all say; `vectors` has a row a title, `centre` is where the whole story lies, `fresh` says
+    which titles readers have not had in other words (they come first)."""
     titles = [clean_title(article.title, article.source) for article in articles]
     agreement = vectors @ centre + (vectors @ vectors.T).mean(axis=1)
     texts = [frozenset(map(stem, split_words(f"{article.title} {article.summary[:1000]}"))) for article in articles]
     scores = [
         float(agreement[i]) + 2 * _borne_out(title, texts[:i] + texts[i + 1 :]) - _faults(title, articles[i].title)
+        + (4.0 if fresh and fresh[i] else 0.0)
         for i, title in enumerate(titles)
-    ]
+    ]  # fmt: skip
     return titles[int(np.argmax(scores))]
 
 

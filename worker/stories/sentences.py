@@ -14,7 +14,7 @@ _OPENERS = re.compile(
 )
 _INITIALS = re.compile(r"(?:[A-Za-z]\.){2,}$")
 _END = re.compile(
-    r"""(?:(?<=[.!?…])|(?<=[.!?…]["”’')\]])|(?<=[.!?…]["”’'][)\]”"]))\s+(?=["“‘'(\[]?[A-Z0-9À-ÞЀ-Я$€£¥\u3040-\u9fff])
+    r"""(?:(?<=[.!?…])|(?<=[.!?…]["”’')\]])|(?<=[.!?…]["”’'][)\]”"]))\s+(?=(?:["“‘'(\[]|``\s?)?[A-Z0-9À-ÞЀ-Я$€£¥\u3040-\u9fff])
       | (?<=[。！？])(?![”」』"’）])  |  (?<=[。！？][”」』"’）])  |  \n+""",
     re.X,
 )
@@ -35,15 +35,26 @@ _DATELINE = re.compile(
     r"^(?:[A-Z][\w.’' -]{1,40}(?:,\s[A-Z][\w.’' -]{1,30}){0,2}\s)?\((?:Reuters|AP|AFP|Bloomberg|CNN|UPI|dpa|Xinhua|PTI|IANS)\)"
     r"\s?[-–—:]*\s*|^[A-Z]{3,}[A-Z .,]{0,40}(?:,\s[A-Z][\w.]+)?(?:\s\d{1,2})?\s?[–—-]\s"
 )
-_CHATTY = re.compile(r"\b(?:I|I['’](?:m|ve|d|ll)|[Mm]y|[Yy]ou(?:['’]re|r)?|[Ww]e['’]re)\b")
-_DANGLING = re.compile(
-    r"""["“‘']?(?:He|She|It|They|We|I|His|Her|Its|Their|Our|This|That|These|Those|Such|But|And|Or|So|Yet|Also|However|
-    Meanwhile|Moreover|Still|Then|Thus|Therefore|Instead|Nevertheless|Nonetheless|Besides|Otherwise|Likewise|Similarly|Both|
-    There|Here|Which|Who|Because|Although\sit|While\sit|As\sa\sresult|For\sexample|For\sinstance|In\saddition|
-    In\sother\swords|In\sfact|Of\scourse|On\sthe\sother\shand|At\sthe\ssame\stime|The\s(?:company|firm|move|decision|news|
-    announcement|report|former|latter|two|pair|change|deal|startup|start-up))\b|[“"][^”"]*[”"],?\s(?:he|she|they|it)\s""",
+_MONTH = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|"
+    r"Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
+)
+_PRINTED = re.compile(
+    r"^(?:(?:last\s)?(?:updated|posted|published|modified)\s?(?:on|at)?\s?:?\s*)?(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day,?\s)?"
+    + _MONTH
+    + r"\.?\s\d{1,2},\s(?:19|20)\d\d"
+    r"(?:,?\s(?:at\s)?\d{1,2}:\s?\d\d\s?(?:[AaPp]\.?[Mm]\.?)?(?:\s[A-Z]{2,4})?)?\s[-–—|]?\s?(?-i:(?=[A-Z]))",
+    re.I,
+)
+_LEAD_IN = re.compile(
+    r"""(?:(?:But|And|Yet|So|Meanwhile|However|Moreover|Still|Also|In\saddition|Additionally|Separately|Nevertheless|Nonetheless|
+    Instead|Indeed|In\sfact|Of\scourse|At\sthe\ssame\stime|On\sthe\sother\shand|As\sa\sresult|Now|Plus),?
+    |(?:The\s(?:big\spicture|numbers|latest|details|backstory|bottom\sline)|Why\sit\smatters|Driving\sthe\snews|
+    What\s(?:we['’]re\shearing|happened|to\sknow|they['’]re\ssaying)|What['’]s\s(?:new|next|happening)|By\sthe\snumbers|
+    Details|Background|State\sof\splay|Key\s(?:point|takeaway)s?|TL;?DR|In\sshort|In\sbrief):)\s+(?=[A-Z])""",
     re.X,
 )
+_TAG = re.compile(r"</?[A-Za-z][^<>]{0,300}>")
 
 
 def split_sentences(text: str) -> list[str]:
@@ -51,7 +62,7 @@ def split_sentences(text: str) -> list[str]:
     pieces: list[str] = []
     start = 0
     for match in _END.finditer(text):
-        before, after = text[start : match.start()], text[match.end() :]
+        before, after = text[start : match.start()], text[match.end() : match.end() + 40]
         if not before.strip() or (match[0].strip("\n") and _still_open(before, after)):
             continue
         pieces.append(before.strip())
@@ -69,34 +80,33 @@ def is_quotable(sentence: str) -> bool:
     return 6 <= length_in_words(sentence) <= 55 and sentence.count("(") == sentence.count(")")
 
 
-def leans_back(sentence: str) -> bool:
-    """Opens with a word that needs the sentence before it: "He said", "But", "The company"."""
-    return bool(_DANGLING.match(sentence))
-
-
-def is_chatty(sentence: str) -> bool:
-    """A question, or the writer or the reader speaking outside of quotation marks: colour, not news."""
-    return sentence.endswith(("?", "？", "!")) or bool(_CHATTY.search(re.sub(r"[“\"][^”\"]*[”\"]", "", sentence)))
-
-
 def length_in_words(text: str) -> int:
     """Words; two characters of Chinese, Japanese or Korean count as one."""
     wide = len(re.findall(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]", text))
     return len(re.findall(r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+(?:['’.,-]\w+)*", text)) + wide // 2
 
 
+def drop_lead_in(sentence: str) -> str:
+    """Without the dateline, and without a "But" or "Meanwhile," in front if what follows can open a sentence as it stands."""
+    text = drop_dateline(sentence)
+    rest = text[match.end() :] if (match := _LEAD_IN.match(text)) else text
+    return rest if rest[:1].isupper() and not rest.startswith("I ") else text
+
+
 def drop_dateline(sentence: str) -> str:
     """Without "LONDON (Reuters) - " in front; what is left is still verbatim."""
-    rest = sentence[match.end() :] if (match := _DATELINE.match(sentence)) else sentence
+    rest = sentence[match.end() :] if (match := _DATELINE.match(sentence) or _PRINTED.match(sentence)) else sentence
     return rest if rest[:1].isupper() or rest[:1] in "“\"‘" else sentence
 
 
 def tidy(text: str) -> str:
-    """Left-over entities resolved, every stretch of white space one space."""
-    return " ".join(html.unescape(text).replace("\u00ad", "").replace("\u200b", "").split())
+    """Left-over entities resolved, left-over tags and what no text may hold dropped, every stretch of white space one space."""
+    plain = _TAG.sub(" ", html.unescape(text)).encode("utf-8", "ignore").decode()
+    return " ".join(plain.replace("\u00ad", "").replace("\u200b", "").split())
 
 
 def _still_open(before: str, after: str) -> bool:
+    before = before[-40:]
     if _INITIALS.search(before):
         return not _OPENERS.match(after)
     return bool(_ABBREVIATION.search(before))
