@@ -1,14 +1,13 @@
 """Measures grouping on labelled news, beside plain word overlap in the same run, and on hand-read groups of real AI feeds.
 
-    python -m bench.grouping [--data DIR] [--feeds DIR] [--order file|time]
+    python -m bench.grouping [--data DIR] [--feeds DIR]
+    python -m bench.grouping --own [--out FILE]
 
 B3 is B-cubed (Bagga and Baldwin 1998), averaged over items; "alike" is the share of pairs of items from the two look-alike
 events of one ECB+ topic that were put together.
 """
 
 import argparse
-import gzip
-import json
 import math
 import re
 import resource
@@ -16,29 +15,23 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from pathlib import Path
 
+from bench import own
+from bench.ai_pairs import print_pairs, read_pairs
 from bench.known_groups import print_known_groups
+from bench.labelled import SHARED, Labelled, read_labelled
 from worker.stories.cluster import Article, Grouper
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 # First floor, then the goal, as B3 F1.
 FLOORS = {"allsides": 0.85, "ecbplus": 0.84, "uci": 0.80, "neus": 0.83}
 GOALS = {"allsides": 0.95, "ecbplus": 0.91, "uci": 0.93, "neus": 0.90}
+SIZES = (2_500, 5_000, 10_000)
+START, SPAN = datetime(2026, 8, 1, tzinfo=UTC), timedelta(hours=95)
 Method = Callable[[Sequence[Article]], dict[str, str]]
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """A data set: articles, and by article id the story it belongs to and the topic that holds look-alike stories."""
-
-    name: str
-    articles: list[Article]
-    story: dict[str, str]
-    topic: dict[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -57,8 +50,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.grouping", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data", type=Path, default=SHARED / "grouping", help="folder with *.jsonl.gz")
     parser.add_argument("--feeds", type=Path, default=SHARED / "feeds", help="folder with known_groups.tsv")
-    parser.add_argument("--order", choices=("file", "time"), default="file", help="in which order items arrive")
+    parser.add_argument("--own", action="store_true", help="score the rulings of this home's editors instead")
+    parser.add_argument("--out", type=Path, help="with --own: write the ruled pairs to this file")
     options = parser.parse_args(argv)
+    if options.own:
+        return own.main(["--out", str(options.out)] if options.out else [])
     missing = [name for name in FLOORS if not (options.data / f"{name}.jsonl.gz").is_file()]
     if missing:
         print(f"bench.grouping: no {options.data}/{missing[0]}.jsonl.gz: give the folder with --data", file=sys.stderr)
@@ -68,44 +64,38 @@ def main(argv: list[str] | None = None) -> int:
           f"{'alike':>7}{'items/s':>9}{'floor':>7}{'goal':>6}")  # fmt: skip
     for name in FLOORS:
         labelled = read_labelled(options.data, name)
-        for title, method in (("words", group_by_words), ("worker", in_order(options.order))):
+        for title, method in (("words", group_by_words), ("worker", group)):
             _print_row(labelled, title, method)
-    print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     if (options.feeds / "known_groups.tsv").is_file():
         print_known_groups(options.feeds)
+        print_pairs(options.feeds)
+    print_speed([article for name in FLOORS for article in read_labelled(options.data, name).articles], options.feeds)
     return 0
 
 
-def read_labelled(folder: Path, name: str) -> Labelled:
-    """Read `name`.jsonl.gz of a folder."""
-    with gzip.open(folder / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    articles = [
-        Article(
-            id=row["id"],
-            title=row["title"],
-            summary=row["summary"] or "",
-            source=row["publisher"],
-            published=datetime.fromisoformat(row["published"]) if row["published"] else None,
-        )
-        for row in rows
-    ]
-    return Labelled(name, articles, {r["id"]: r["story"] for r in rows}, {r["id"]: r["topic"] for r in rows})
-
-
-def in_order(order: str) -> Method:
-    """The worker's grouping, articles taken as the file has them or by their time."""
-
-    def group(articles: Sequence[Article]) -> dict[str, str]:
+def print_speed(articles: list[Article], feeds: Path) -> None:
+    """Print how fast ever larger windows of 96 hours are grouped from nothing, and then a run of 20 new articles."""
+    if (feeds / "known_groups.tsv").is_file():
+        articles = [*articles, *(article for archive in read_pairs(feeds)[1] for article in archive)]
+    print(f"\n{'in the window':>13}{'items/s':>9}{'s':>7}{'s a run of 20 new':>19}{'peak MB':>9}")
+    for count in (size for size in SIZES if size <= len(articles)):
         grouper = Grouper()
-        if order == "time":
-            grouper.add_many(articles)
-        else:
-            for article in articles:
-                grouper.add(article)
-        return grouper.clusters()
+        told = [replace(articles[n * len(articles) // count], id=str(n), url="", published=START + SPAN * n / count)
+                for n in range(count)]
+        started = time.perf_counter()
+        grouper.add_many(told[:-20])
+        middle = time.perf_counter()
+        grouper.add_many(told[-20:])
+        ended = time.perf_counter()
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"{count:13}{(count - 20) / (middle - started):9.0f}{middle - started:7.1f}{ended - middle:19.1f}{memory:9.0f}")
 
-    return group
+
+def group(articles: Sequence[Article]) -> dict[str, str]:
+    """The worker's grouping."""
+    grouper = Grouper()
+    grouper.add_many(articles)
+    return grouper.clusters()
 
 
 def group_by_words(articles: Sequence[Article]) -> dict[str, str]:

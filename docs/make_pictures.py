@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 CHROMIUM = next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
+SECOND_ISSUE = "2"  # the draft of the second day, which the demo leaves to be approved
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 
@@ -50,6 +51,7 @@ def main() -> int:
                 photograph_mail(browser, Path(home) / "proof" / "issue.html")
                 photograph_public(browser, f"http://127.0.0.1:{port}")
                 photograph_desk(browser, f"http://127.0.0.1:{port}", entry.group() if entry else "")
+                photograph_story(browser, f"http://127.0.0.1:{port}", environment)
                 browser.close()
         finally:
             service.send_signal(signal.SIGTERM)
@@ -74,21 +76,48 @@ def photograph_public(browser: Browser, site: str) -> None:
         take(browser, site + path, f"{name}-phone", PHONE)
 
 
+def photograph_story(browser: Browser, site: str, environment: dict[str, str]) -> None:
+    """A story's page as readers see it, once the second day's issue has gone out: an update, with what came before."""
+    for command in (["approve", SECOND_ISSUE, "--by", "demo@example.com"], ["deliver", SECOND_ISSUE, "--inline"]):
+        subprocess.run([sys.executable, "-m", "worker", *command], cwd=ROOT, env=environment, capture_output=True, check=True)
+    page = browser.new_page(viewport=DESKTOP)
+    page.goto(site)
+    update = page.locator("section.item", has=page.locator(".kicker", has_text="Update")).first
+    page.goto(site + (update.locator("a[href*='/stories/']").first.get_attribute("href") or "/"))
+    for name, size in (("story-page-desktop", DESKTOP), ("story-page-phone", PHONE)):
+        page.set_viewport_size(size)
+        keep(page, name)
+    page.close()
+
+
 def photograph_desk(browser: Browser, site: str, entry: str) -> None:
-    """The newsroom, entered by the demo editor's one-time link."""
+    """The newsroom, entered by the demo editor's one-time link; the draft is one with an update, the story that update."""
     page = browser.new_page(viewport=DESKTOP)
     page.goto(entry)
     page.get_by_role("button", name=re.compile("sign in", re.IGNORECASE)).click()
     page.wait_for_url("**/desk/**")
     page.goto(f"{site}/desk/")
     keep(page, "desk-desktop")
-    draft = page.locator("a[href*='/desk/issues/']").first.get_attribute("href")
-    page.goto(f"{site}{draft}")
-    page.wait_for_load_state("networkidle")
+    links = page.locator("a[href*='/desk/issues/']").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+    update = page.locator("article.story", has=page.locator(".tag.update")).first
+    for draft in dict.fromkeys(links):
+        page.goto(f"{site}{draft}")
+        page.wait_for_load_state("networkidle")
+        if update.count():
+            break
+    update.locator("ol.told details").first.evaluate("one => one.open = true")
     keep(page, "newsroom-desktop")
     page.set_viewport_size(PHONE)
     page.wait_for_timeout(300)
     keep(page, "newsroom-phone")
+    story = update.locator("a[href*='/desk/stories/']").first.get_attribute("href")
+    page.goto(f"{page.url.rstrip('/')}/proof.html")
+    keep(page, "mail-update-phone")
+    for name, size in (("story-phone", PHONE), ("story-desktop", DESKTOP)):
+        page.set_viewport_size(size)
+        page.goto(f"{site}{story}")
+        page.locator("ol.told details").first.evaluate("one => one.open = true")
+        keep(page, name)
     page.close()
 
 
@@ -102,6 +131,8 @@ def take(browser: Browser, address: str, name: str, size: Any, scheme: Any = "li
 
 def keep(page: Any, name: str) -> None:
     """Write what the page shows, at most 2,400 pixels of it."""
+    # What sticks to the window's edge would lie across the middle of a long picture.
+    page.evaluate("document.querySelectorAll('.bar-below').forEach(one => { one.style.position = 'static' })")
     size = page.viewport_size
     height = min(page.evaluate("document.documentElement.scrollHeight"), 2400)
     page.screenshot(path=PICTURES / f"{name}.png", full_page=True,

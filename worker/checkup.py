@@ -6,6 +6,7 @@ from typing import NamedTuple
 import dns.exception
 import dns.resolver
 from django.conf import settings
+from django.db import DatabaseError
 
 from worker import editorial
 from worker.delivery import senders
@@ -13,6 +14,8 @@ from worker.errors import BroadsheetError
 from worker.redis import why_silent
 from worker.storage.models import Editor
 from worker.storage.schema import pending_migrations
+from worker.stories import calls
+from worker.stories.model_answer import is_among
 
 DNS_SECONDS = 3.0
 
@@ -28,7 +31,7 @@ class Finding(NamedTuple):
 
 def check_all() -> list[Finding]:
     """Look at every part; never raises."""
-    findings = [*_check_configuration(), _check_database(), _check_broker(), _check_sender()]
+    findings = [*_check_configuration(), _check_database(), _check_broker(), _check_sender(), _check_summaries()]
     return [*findings, *_check_domains()]
 
 
@@ -72,6 +75,34 @@ def _check_sender() -> Finding:
         return Finding("sender", True, True, senders.check())
     except BroadsheetError as error:
         return Finding("sender", False, True, str(error))
+
+
+def _check_summaries() -> Finding:
+    """Never blocking: where no model answers, the sources' own sentences stand in."""
+    if not settings.SUMMARISER_URL:
+        return Finding("summaries", True, False, "the sources' own sentences; SUMMARISER_URL names a language model")
+    from worker.stories.abstractive import open_summariser  # takes a second to import
+
+    where = f"{settings.SUMMARISER_MODEL} at {settings.SUMMARISER_URL}"
+    try:
+        with open_summariser() as summariser:
+            names = summariser.model.list_models()
+    except BroadsheetError as error:
+        return Finding("summaries", False, False, f"{where}: {error}; start that server or mend SUMMARISER_*: until then "
+                                                  "summaries are the sources' own sentences")
+    if names and not is_among(settings.SUMMARISER_MODEL, names):
+        return Finding("summaries", False, False, f"{settings.SUMMARISER_URL} lists no model {settings.SUMMARISER_MODEL}; set "
+                                                  f"SUMMARISER_MODEL to one it has: {', '.join(names[:5])}")
+    return Finding("summaries", True, False, f"{where} answers; {_say_spent()}")
+
+
+def _say_spent() -> str:
+    try:
+        spent = calls.read_spent()
+    except DatabaseError:
+        return "what was spent is not known: the database does not answer"
+    of = f" of {settings.SUMMARISER_DAILY_LIMIT}" if settings.SUMMARISER_DAILY_LIMIT is not None else ""
+    return f"{spent.requests} request{'s' * (spent.requests != 1)} today (UTC) for {spent.cost.normalize():f}{of}"
 
 
 def _check_domains() -> Iterator[Finding]:

@@ -20,7 +20,8 @@ _SECRETS = [
     (re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)*\.[a-zA-Z]{2,}"), "***@***"),
 ]
 # One line for every task and every due entry hides the lines that matter; failures of these are still written.
-_QUIET = ["celery.app.trace", "celery.beat", "celery.worker.strategy", "httpx", "httpcore", "hpack"]
+_QUIET = ["celery.app.trace", "celery.beat", "celery.worker.strategy", "httpx", "httpcore", "httpx2", "httpcore2",
+          "openai", "hpack"]
 
 
 def set_up_logs(stream: TextIO | None = None) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import environ
 
+from worker import values
 from worker.errors import BroadsheetError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "worker.settings")
@@ -47,7 +48,7 @@ def read_secret_key(home: Path) -> str:
     """
     given: str = env.str("SECRET_KEY", default="")
     if given:
-        return check_secret_key(given, "SECRET_KEY")
+        return values.check_secret_key(given, "SECRET_KEY")
     file = home / "secret_key"
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will hold readers' addresses and editors' sessions
@@ -60,33 +61,17 @@ def read_secret_key(home: Path) -> str:
     except UnicodeDecodeError as error:
         raise BroadsheetError(f"{file}: not a key: put it back from a backup, or delete it and lose the links in mails "
                               "already sent") from error
-    return check_secret_key(given, str(file))
-
-
-def check_secret_key(key: str, source: str) -> str:
-    """Return the key; raises BroadsheetError, naming the source, if it could be guessed."""
-    if len(key) < 32 or len(set(key)) < 5:
-        raise BroadsheetError(f"{source} is too weak ({len(key)} characters): give 50 or more random ones, e.g. "
-                              "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'")
-    return key
+    return values.check_secret_key(given, str(file))
 
 
 # Nothing that a mail, a header or a cookie would read as its own: no user name, and an IDN in its xn-- form.
 _SITE = re.compile(r"https?://(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
 
-def _has_port(url: str) -> bool:
-    """Tell whether the port of an address, if it has one, is a port."""
-    try:
-        return urlsplit(url).port != 0
-    except ValueError:
-        return False
-
-
 def read_base_url() -> str:
     """Return BASE_URL without a final slash; raises BroadsheetError unless it is http(s)://host[:port]."""
     url = (env.str("BASE_URL", default="") or RUNNING.get("site") or "http://127.0.0.1:8000").rstrip("/")
-    if not _SITE.fullmatch(url) or not _has_port(url):
+    if not _SITE.fullmatch(url) or not values.has_port(url):
         raise BroadsheetError(f"BASE_URL {url!r}: give the site's address alone, e.g. https://news.example.org")
     return url
 
@@ -120,7 +105,7 @@ def read_database(home: Path) -> dict[str, object]:
 def read_redis_url() -> str:
     """Return REDIS_URL, "" if none is given; raises BroadsheetError, without its password, unless it is one."""
     url: str = env.str("REDIS_URL", default="")
-    if url and (not _has_port(url) or urlsplit(url).scheme not in ("redis", "rediss")):
+    if url and (not values.has_port(url) or urlsplit(url).scheme not in ("redis", "rediss")):
         raise BroadsheetError("REDIS_URL: give redis://:password@host:6379/0 (rediss:// with TLS), or leave it out to "
                               "use the embedded one")
     return url
@@ -188,7 +173,7 @@ BASE_URL = read_base_url()
 
 # -- secrets ------------------------------------------------------------------------------------------------------
 SECRET_KEY = read_secret_key(BROADSHEET_HOME)
-SECRET_KEY_FALLBACKS = [check_secret_key(key, "a key in SECRET_KEY_FALLBACKS")  # old keys: old mails' links still work
+SECRET_KEY_FALLBACKS = [values.check_secret_key(key, "a key in SECRET_KEY_FALLBACKS")  # old keys: old mails' links still work
                         for key in env.list("SECRET_KEY_FALLBACKS", default=[])]
 
 # -- news ---------------------------------------------------------------------------------------------------------
@@ -196,6 +181,18 @@ FETCH_ALLOW_HOSTS = env.list("FETCH_ALLOW_HOSTS", default=[])  # host or host:po
 FETCH_TIMEOUT_SECONDS = read_number("FETCH_TIMEOUT_SECONDS", 30, 1, 300)  # the whole exchange, redirects and all
 FETCH_MAX_BYTES = read_number("FETCH_MAX_BYTES", 8_000_000, 10_000, 100_000_000)  # after inflating
 FETCH_RECENT_HOURS = read_number("FETCH_RECENT_HOURS", 96, 1, 8760)  # of a feed's first fetch, what counts as news
+
+# -- summaries by a language model ---------------------------------------------------------------------------------
+SUMMARISER_URL = values.check_model_url(env.str("SUMMARISER_URL", default=""))  # empty: the sources' own sentences
+SUMMARISER_MODEL = values.check_model_name(env.str("SUMMARISER_MODEL", default=""), SUMMARISER_URL)
+SUMMARISER_API_KEY = values.check_key(env.str("SUMMARISER_API_KEY", default=""), "SUMMARISER_API_KEY")
+SUMMARISER_TIMEOUT_SECONDS = read_number("SUMMARISER_TIMEOUT_SECONDS", 30, 1, 120)  # one request, to its last byte
+SUMMARISER_PROMPT_PRICE = values.check_amount(env.str("SUMMARISER_PROMPT_PRICE", default=""), "SUMMARISER_PROMPT_PRICE")
+SUMMARISER_COMPLETION_PRICE = values.check_amount(env.str("SUMMARISER_COMPLETION_PRICE", default=""),
+                                                  "SUMMARISER_COMPLETION_PRICE")  # both for a million tokens
+SUMMARISER_DAILY_LIMIT = values.check_daily_limit(
+    values.check_amount(env.str("SUMMARISER_DAILY_LIMIT", default=""), "SUMMARISER_DAILY_LIMIT"),
+    has_prices=bool(SUMMARISER_PROMPT_PRICE or SUMMARISER_COMPLETION_PRICE))
 
 # -- post ---------------------------------------------------------------------------------------------------------
 SENDER_URL = env.str("SENDER_URL", default="") or f"maildir:{BROADSHEET_HOME / 'outbox'}"

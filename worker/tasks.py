@@ -24,10 +24,11 @@ from worker.feeds import sources
 from worker.issues import draft
 from worker.storage.models import Issue, IssueState
 from worker.stories import group as grouping
-from worker.stories import summarise
+from worker.stories import summarise, threads
 
 log = structlog.get_logger(__name__)
 FEEDS_A_TASK = 25
+ASK_SECONDS = 25  # how long one run begins to ask a language model about stories before the next run takes over
 step = app.task(throws=(BroadsheetError,))  # these are said in a line, without a traceback
 
 
@@ -52,9 +53,10 @@ def gather(names: Sequence[str]) -> None:
 
 @step
 def group() -> None:
-    """Put new items into stories and give the stories that changed their summaries."""
+    """Put new items into stories, give the stories that changed their summaries, and tie new ones to what they follow."""
     grouping.group_items()
-    summarise.summarise_stories()
+    summarise.summarise_stories(seconds=ASK_SECONDS)
+    threads.tie_stories()
 
 
 @step
@@ -93,7 +95,7 @@ def sweep() -> None:
             deliver_issue.apply_async((issue_id,), expires=9)
 
 
-_NUDGES = {"deliver": deliver_issue, "notices": notices}
+_NUDGES = {"deliver": deliver_issue, "notices": notices, "group": group}
 
 
 def nudge(name: str, *args: Any) -> None:

@@ -58,7 +58,7 @@ def test_every_sample_reader_gets_the_issue_once(sample: Paper) -> None:
     recipients = Counter(sample.mails().values())
     assert len(recipients) == 25
     assert set(recipients.values()) == {1}
-    issue = next(one for one in sample.read("issues") if one["newsletter"] == "aitrends")
+    issue = next(one for one in sample.read("issues") if (one["newsletter"], one["slug"]) == ("aitrends", "2026-09-17"))
     assert issue["state"] == "sent"
     status = sample.read("status", str(issue["issue"]))
     assert status["audience"] == 25 == sum(status["states"].values())
@@ -77,6 +77,26 @@ def test_run_again_it_finds_nothing_new_and_sends_nobody_anything(sample: Paper)
     assert "0 new items" in shown
     assert sample.mails() == before
     assert sample.read("stories") == stories
+
+
+def test_the_day_after_what_readers_had_is_an_update_or_left_out(sample: Paper) -> None:
+    issues = {one["slug"]: one for one in sample.read("issues") if one["newsletter"] == "aitrends"}
+    first, second = issues["2026-09-17"]["issue"], issues["2026-09-18"]["issue"]
+    assert issues["2026-09-18"]["state"] == "draft", "left for the user to approve"
+    had = {one["headline"]: {place["issue"]: place for place in one["memory"]["aitrends"]["issues"]}
+           for one in sample.read("stories") if "aitrends" in one["memory"]}
+    updates = {headline: places[second] for headline, places in had.items()
+               if second in places and places[second]["kind"] == "update"}
+    assert updates
+    assert {place["since"] for place in updates.values()} == {first}
+    assert all(place["what_is_new"] for place in updates.values())
+    assert "Waymo" in str([headline for headline, places in had.items() if first in places and second not in places])
+    assert [headline for headline, places in had.items() if {first, second} <= set(places) and headline not in updates] == []
+    sample.run("proof", str(second), "-o", str(sample.home / "second"))
+    text = (sample.home / "second" / "issue.txt").read_text()
+    assert "UPDATE, first told in the issue of Thursday, 17 September 2026:" in text
+    assert "/archive/aitrends/2026-09-17/" in text
+    assert "61,000" in text, "the second day's figure; the first day's was 23,000"
 
 
 def test_the_documents_are_not_asked_for_once_the_demo_has_ended(sample: Paper) -> None:
@@ -170,7 +190,8 @@ def test_two_watermarks_are_two_stories(shared_paper: Paper) -> None:
     stories = {}
     for story in shared_paper.read("stories"):
         for item in story["items"]:
-            stories[item["url"]] = (story["id"], item["source"])
+            for told in (item, *item["outlets"]):
+                stories[told["url"]] = (story["id"], told["source"])
     claude = [stories[url] for url in (
         "https://www.anthropic.com/news/claude-text-watermark",
         "https://techcrunch.com/2026/08/15/anthropic-shares-more-details-about-how-claudes-new-watermarks-will-work/",

@@ -1,5 +1,6 @@
 """Which stories an issue gets, in which order and why."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -82,3 +83,52 @@ def test_ties_and_the_order_of_the_candidates_do_not_change_the_issue() -> None:
 
 def test_no_candidates_make_no_choice() -> None:
     assert choose([], top=6, short=10) == []
+
+
+def test_a_topic_s_best_story_gets_a_place_whatever_the_others_weigh() -> None:
+    crowd = [story(n, outlets=8, weight=3.0) for n in range(1, 41)]
+    lonely = [story(98, weight=0.5, hours=20, topics="policy"), story(99, weight=0.4, hours=20, topics="policy")]
+
+    placed = [choice.story_id for choice in choose([*crowd, *lonely], top=6, short=10)]
+
+    assert len(placed) == 17
+    assert 98 in placed
+    assert 99 not in placed
+
+
+def test_coverage_is_held_against_the_feeds_that_could_have_told_it() -> None:
+    press = Candidate(1, frozenset({"a", "b"}), 1.0, NOON, frozenset({"press"}), True, feeds_on_topic=20)
+    policy = Candidate(2, frozenset({"a", "b"}), 1.0, NOON, frozenset({"policy"}), True, feeds_on_topic=2)
+
+    placed = choose([press, policy], top=5, short=5)
+
+    assert [choice.story_id for choice in placed] == [2, 1]
+    assert "reported by 2 outlets, of 2 feeds on policy" in placed[0].reasons
+
+
+def test_an_update_ranks_below_news_like_it_unless_it_is_big() -> None:
+    news, update = story(2, outlets=2), replace(story(1, outlets=2), update=True)
+    big, small = replace(story(1, outlets=4), update=True), story(2, outlets=3)
+
+    assert [choice.story_id for choice in choose([news, update], top=5, short=5)] == [2, 1]
+    placed = choose([small, big], top=5, short=5)
+    assert [choice.story_id for choice in placed] == [1, 2]
+    assert "an update, and big enough to rank as news" in placed[0].reasons
+
+
+def test_what_led_the_last_issues_is_pushed_down_and_told_so() -> None:
+    again = replace(story(1, outlets=3), echoes=("the issue of 20 November led with it",))
+
+    placed = choose([again, story(2, outlets=3)], top=5, short=5)
+
+    assert [choice.story_id for choice in placed] == [2, 1]
+    assert "pushed down: the issue of 20 November led with it" in placed[1].reasons
+
+
+def test_copies_are_said_and_do_not_count() -> None:
+    copied, reported = replace(story(1, outlets=1), copies=5), story(2, outlets=2)
+
+    placed = choose([copied, reported], top=5, short=5)
+
+    assert [choice.story_id for choice in placed] == [2, 1]
+    assert "reported by one outlet; 5 more carry the same words" in placed[1].reasons

@@ -9,7 +9,7 @@ from django.db import connection
 
 from tests.issues.paper import NOW, headlines, make_story, sections, send_out
 from worker.errors import BroadsheetError
-from worker.issues.draft import draft_issue, read_reasons
+from worker.issues.draft import draft_issue
 from worker.issues.edit import drop, rewrite
 from worker.storage.models import Editor, Feed, Issue, Item, Placement, Story, StoryState
 
@@ -34,7 +34,7 @@ def test_a_draft_holds_its_own_copy_of_each_story() -> None:
         {"outlet": outlet, "title": "Everybody has it", "url": f"https://outlet.example/{feed}/{shared.pk}",
          "published": "2026-11-23T04:00:00+00:00"}
         for outlet, feed in [("Second Outlet", "second-outlet"), ("First Outlet", "first-outlet")]]
-    assert read_reasons(issue.pk)[shared.pk][0] == "the strongest story of several outlets"
+    assert lead.reasons[0] == "the strongest story of several outlets"
 
 
 def test_drafting_again_returns_the_draft_that_is_there() -> None:

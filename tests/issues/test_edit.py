@@ -1,6 +1,7 @@
 """An editor's changes: what they do, what they refuse, and that they are on record."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from worker.errors import BroadsheetError, ConflictError, NotFoundError
 from worker.issues import edit
 from worker.issues.corrections import record_correction
 from worker.issues.draft import draft_issue
-from worker.storage.models import AuditEntry, Editor, Issue, IssueState
+from worker.storage.models import AuditEntry, Editor, Issue, IssueState, Item, Story
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("editorial_file")]
 
@@ -34,7 +35,7 @@ def test_the_editors_words_replace_the_machines_and_bear_a_name(issue: Issue, ed
                  summary="New.")
 
     placement = issue.placements.get(position=1)
-    assert (placement.headline, placement.summary, placement.sentences) == ("B, better", "New.", [])
+    assert (placement.headline, placement.summary) == ("B, better", "New.")
     assert placement.edited_by == editor
     assert placement.story.headline == "B"
     entry = AuditEntry.objects.get(action="rewrite")
@@ -92,6 +93,10 @@ CHANGES: dict[str, Change] = {
     "drop": lambda i, e, r: edit.drop(i.pk, editor=e, revision=r, placement_id=i.placements.all()[0].pk),
     "restore": lambda i, e, r: edit.restore(i.pk, editor=e, revision=r, placement_id=i.placements.all()[0].pk),
     "retitle": lambda i, e, r: edit.retitle(i.pk, editor=e, revision=r, subject="x", preheader="y"),
+    "renew": lambda i, e, r: edit.renew(i.pk, editor=e, revision=r, placement_id=placed(i, "B")),
+    "pull in": lambda i, e, r: edit.pull_in(i.pk, editor=e, revision=r, story_id=i.placements.get(headline="B").story_id),
+    "waive": lambda i, e, r: edit.waive(
+        i.pk, editor=e, revision=r, placement_id=placed(i, "B"), text="B", reason="It was seen with our own eyes."),
     "reject": lambda i, e, r: edit.reject(i.pk, editor=e, revision=r, note="x"),
 }
 
@@ -170,3 +175,76 @@ def test_a_correction_is_of_an_issue_that_went_out(issue: Issue, editor: Editor)
     assert list(unprinted("aitrends")) == [correction]
     assert correction.text == "It was 7, not 70."
     assert not unprinted("daily").exists()
+
+
+def summarised_anew(headline: str, text: str) -> Story:
+    story = Story.objects.get(headline=headline)
+    item = Item.objects.filter(story=story).first()
+    assert item
+    item.summary = text
+    item.save()
+    story.headline, story.sentences = f"{headline} anew", [
+        {"text": text, "support": [{"item": item.pk, "passage": text}], "doubts": []}]
+    story.save()
+    return story
+
+
+def test_the_machines_present_words_are_taken_when_wanted(issue: Issue, editor: Editor) -> None:
+    edit.rewrite(issue.pk, editor=editor, revision=1, placement_id=placed(issue, "B"), headline="B, mine", summary="Mine.")
+    summarised_anew("B", "Something else happened.")
+
+    edit.renew(issue.pk, editor=editor, revision=2, placement_id=placed(issue, "B, mine"))
+
+    placement = issue.placements.get(position=1)
+    assert (placement.headline, placement.summary, placement.edited_by) == ("B anew", "Something else happened.", None)
+    assert AuditEntry.objects.get(action="renew").detail["before"] == {"headline": "B, mine", "summary": "Mine."}
+
+
+def test_a_story_left_out_is_pulled_in_last_and_says_by_whom(issue: Issue, editor: Editor) -> None:
+    story = make_story("F")
+
+    edit.pull_in(issue.pk, editor=editor, revision=1, story_id=story.pk)
+
+    assert headlines(issue) == list("ABCDEF")
+    placement = issue.placements.get(story=story)
+    assert (placement.section, placement.reasons) == ("short", ["pulled in by editor@example.com"])
+    assert [source["outlet"] for source in placement.sources] == ["First Outlet"]
+    with pytest.raises(ConflictError, match="stands in this issue already"):
+        edit.pull_in(issue.pk, editor=editor, revision=2, story_id=story.pk)
+
+
+def test_a_dropped_story_is_pulled_in_with_its_present_words(issue: Issue, editor: Editor) -> None:
+    edit.drop(issue.pk, editor=editor, revision=1, placement_id=placed(issue, "B"))
+    story = summarised_anew("B", "Something else happened.")
+
+    edit.pull_in(issue.pk, editor=editor, revision=2, story_id=story.pk)
+
+    assert headlines(issue) == ["A", "C", "D", "E", "B anew"]
+
+
+def test_what_readers_had_is_pulled_in_as_an_update_of_the_issue_they_had_it_in(issue: Issue, editor: Editor) -> None:
+    send_out(issue)
+    tomorrow = NOW + timedelta(days=1)
+    make_story("G", at=tomorrow - timedelta(hours=2))
+    again = draft_issue("aitrends", now=tomorrow)
+    story = Story.objects.get(headline="B")
+    text = "The bridge at Elmwood was closed for good on Tuesday."
+    late = tomorrow - timedelta(hours=1)
+    item = Item.objects.create(feed=story.items.get().feed, identity="late", title="Elmwood bridge closed for good",
+                               summary=text, at=late, seen_at=late, story=story, state="grouped")
+    story.sentences = [*story.sentences, {"text": text, "support": [{"item": item.pk, "passage": text}], "doubts": []}]
+    story.save()
+
+    edit.pull_in(again.pk, editor=editor, revision=1, story_id=story.pk)
+
+    placement = again.placements.get(story=story)
+    assert (placement.kind, placement.since) == ("update", issue)
+    assert placement.summary.startswith(text)
+
+
+def test_a_story_that_cannot_be_pulled_in_is_said(issue: Issue, editor: Editor) -> None:
+    with pytest.raises(NotFoundError, match="no story 999999"):
+        edit.pull_in(issue.pk, editor=editor, revision=1, story_id=999_999)
+    story = make_story("")
+    with pytest.raises(ConflictError, match="being summarised"):
+        edit.pull_in(issue.pk, editor=editor, revision=1, story_id=story.pk)

@@ -10,8 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from worker.storage.models import Feed, Item, ItemState, Story, StoryState
+from worker.stories.articles import as_article
 from worker.stories.extract import summarise
-from worker.stories.group import as_article, group_items
+from worker.stories.group import group_items
 from worker.stories.listing import list_stories
 from worker.stories.summarise import summarise_stories, write_summary
 

@@ -129,3 +129,23 @@ def test_an_editor_enters_rewrites_and_approves(page: Any, paper: Issue, approve
     paper.refresh_from_db()
     assert paper.state == IssueState.APPROVED
     assert_fits(page)
+
+
+def test_an_editor_merges_stories_by_keyboard_and_takes_it_back(page: Any, paper: Issue, approver: Any) -> None:
+    page.goto(make_entry_link(approver))
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/desk/**")
+    page.goto("/desk/stories/")
+    assert_fits(page)
+    for box in page.locator("input[name=story]").all()[:2]:
+        box.focus()
+        page.keyboard.press("Space")
+    page.get_by_role("button", name="Merge the ticked stories").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("goes on with every report").wait_for()
+    assert_fits(page)
+    assert Story.objects.filter(state="merged").count() == 1
+    page.get_by_role("button", name="Undo").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Undone: every report").wait_for()
+    assert not Story.objects.filter(state="merged").exists()

@@ -41,6 +41,9 @@ def _what_happened(report: Report) -> list[tuple[str, str]]:
         ("drafted", f"issue {report.issue.pk}: {report.issue.subject}"),
         ("approved", f"by {DEMO_EDITOR}, proof {report.issue.edition.sha256[:12]}"),
         ("delivered", f"{report.sent_now} sent now; of an audience of {report.audience}: {counts}"),
+        *[("the day after", f"{sum(one.new for one in report.later)} new items") for _ in report.later[:1]],
+        *[("update", f"{one.headline} (first told in issue {one.since_id})") for one in report.updates],
+        *[("left out", line) for line in report.had],
         *[("waiting", f"issue {draft.pk} ({draft.newsletter}) is a draft for you to approve") for draft in report.drafts],
     ]
 

@@ -137,11 +137,12 @@ def group_command(source: Path | None, target: Path | None) -> None:
               help="stories.jsonl: {id, items: [{title, summary, source}]} a line.")
 @click.option("--to", "target", type=click.Path(path_type=Path), help="summaries.jsonl: {id, headline, summary} a line.")
 def summarise_command(source: Path | None, target: Path | None) -> None:
-    """Give changed stories their summaries.
+    """Give changed stories their summaries, and tie new ones to what they follow.
 
     With --from and --to: summarise the stories of a file instead, and touch no database."""
     _both_or_none(source, target)
     if source and target:
+        open_settings()
         from worker.stories.files import summarise_file
 
         with progress("summarising", None) as update:
@@ -150,8 +151,9 @@ def summarise_command(source: Path | None, target: Path | None) -> None:
         return
     open_database()
     from worker.stories.summarise import summarise_stories
+    from worker.stories.threads import tie_stories
 
-    say(f"{summarise_stories()} stories summarised")
+    say(f"{summarise_stories()} stories summarised, {tie_stories()} tied to an earlier story that they follow")
 
 
 def _both_or_none(source: Path | None, target: Path | None) -> None:
@@ -160,22 +162,27 @@ def _both_or_none(source: Path | None, target: Path | None) -> None:
 
 
 @click.command("stories")
+@click.argument("story_id", metavar="[STORY]", type=int, required=False)
 @click.option("--all", "everything", is_flag=True, help="Also stories with one item only.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=40, show_default=True, help="Rows of the table.")
 @json_option
-def stories_command(everything: bool, limit: int, as_json: bool) -> None:
-    """List stories, the newest first. JSON holds all of them."""
-    open_database()
-    from worker.stories.listing import list_stories
+def stories_command(story_id: int | None, everything: bool, limit: int, as_json: bool) -> None:
+    """List stories, the newest first, or show STORY in full.
 
+    In full: its sources and why each is there, the passages behind each sentence, and what came before. JSON holds all stories."""
+    open_database()
+    from worker.cli.stories import list_outlets, print_stories, print_story
+    from worker.stories.listing import list_stories, read_story
+
+    if story_id is not None:
+        story = read_story(story_id)
+        print_json(story) if as_json else print_story(story)
+        return
     listed = list_stories()
     if as_json:
         print_json(listed)
         return
-    shown = [one for one in listed if everything or len({item["source"] for item in one["items"]}) > 1]
-    print_table(["id", "state", "outlets", "headline"],
-                [(one["id"], one["state"], ", ".join(sorted({item["source"] for item in one["items"]})), one["headline"])
-                 for one in shown[:limit]],
-                empty="no stories of several outlets yet; run `broadsheet gather`, `group`, `summarise`, or add --all")
+    shown = [one for one in listed if everything or len(list_outlets(one)) > 1]
+    print_stories(shown[:limit])
     if len(shown) > limit:
         say(f"… and {len(shown) - limit} more (--limit, --all, --json)")

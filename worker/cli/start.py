@@ -13,6 +13,7 @@ from worker.errors import BroadsheetError
 BENCHES = {
     "grouping": "how well stories are told apart, beside a plain TF-IDF single pass",
     "summaries": "ROUGE of the summaries, beside the lead sentences",
+    "evidence": "falsified sentences caught, kind by kind, and true ones doubted",
     "gathering": "1,000 feeds, beside feedparser alone",
     "rendering": "a proof and a reader's copy",
     "delivery": "hand-over to each kind of sender, beside a message built per reader",

@@ -10,21 +10,38 @@ from datetime import datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from worker.errors import BroadsheetError
 from worker.feeds.parse import Document, parse_document
 
 SAMPLES = Path(__file__).parent / "feeds"
+NEXT_DAY = Path(__file__).parent / "feeds_next_day"  # the documents that have changed a day later, under the same names
 SAMPLE_EDITORIAL = Path(__file__).parent / "feeds.toml"
 NOT_DOCUMENTS = {".md", ".tsv", ".csv", ".txt", ".toml", ".jsonl", ".gz", ".py"}
 CONTENT_TYPES = {".json": "application/json", ".html": "text/html", ".atom": "application/atom+xml"}
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """Serves files with Last-Modified and 304, says nothing on the terminal, and lists no folder."""
+    """Serves files with Last-Modified and 304, says nothing on the terminal, and lists no folder.
+
+    A file that is also in `newer` is served from there, as changed, whatever the dates of the two files.
+    """
 
     protocol_version = "HTTP/1.0"
+
+    def __init__(self, *args: Any, newer: Path | None = None, **kwargs: Any) -> None:
+        self._newer = newer
+        super().__init__(*args, **kwargs)
+
+    def translate_path(self, path: str) -> str:
+        found = super().translate_path(path)
+        changed = self._newer / Path(found).name if self._newer else None
+        if changed is None or not changed.is_file():
+            return found
+        del self.headers["If-Modified-Since"]
+        return str(changed)
 
     def guess_type(self, path: object) -> str:
         return CONTENT_TYPES.get(Path(str(path)).suffix.lower(), "application/xml")
@@ -37,9 +54,12 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def serve_folder(folder: Path, port: int) -> Iterator[str]:
-    """Serve `folder` on loopback while the block runs; yields its address. Port 0, or one that is taken, gets a free one."""
-    handler = partial(_Handler, directory=str(folder))
+def serve_folder(folder: Path, port: int, newer: Path | None = None) -> Iterator[str]:
+    """Serve `folder` on loopback while the block runs, and in place of its files those of the same name in `newer`.
+
+    Yields the address. Port 0, or one that is taken, gets a free one.
+    """
+    handler = partial(_Handler, directory=str(folder), newer=newer)
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     except OSError:

@@ -1,4 +1,7 @@
-"""The main job on a folder of feed documents: gather, group, summarise, draft, approve, deliver. May be run again."""
+"""The main job on a folder of feed documents: gather, group, summarise, draft, approve, deliver. May be run again.
+
+The samples play two days: the issue of the first is approved and sent, and the news of the second meets what its readers had.
+"""
 
 import csv
 import json
@@ -27,9 +30,21 @@ from worker.press.render import render_proof, write_proof
 from worker.readers.confirm import confirm
 from worker.readers.subscribe import sign_up
 from worker.readers.terms import publish_terms
-from worker.storage.models import Editor, Feed, Issue, IssueState, Item, Reader, Story, SubscriptionState
+from worker.storage.models import (
+    Editor,
+    Feed,
+    Issue,
+    IssueState,
+    Item,
+    Kind,
+    Placement,
+    Reader,
+    Story,
+    SubscriptionState,
+)
 from worker.stories.group import group_items
 from worker.stories.summarise import summarise_stories
+from worker.stories.threads import tie_stories
 
 DEMO_EDITOR = "demo@example.com"
 NEWSLETTER = "aitrends"  # approved and delivered; the others' drafts are left for you to approve
@@ -57,6 +72,9 @@ class Report:
     states: dict[str, int] = field(default_factory=dict)
     sent_now: int = 0
     drafts: list[Issue] = field(default_factory=list)
+    later: Sequence[Gathered] = ()  # what the second day brought
+    updates: list[Placement] = field(default_factory=list)  # in its draft: stories the first issue told, with what is new
+    had: list[str] = field(default_factory=list)  # why its draft left stories out that readers have had
     proof: list[Path] = field(default_factory=list)
     outbox: Path = Path()
     a_mail: Path | None = None
@@ -80,8 +98,27 @@ def run_demo(folder: Path | None, tell: Tell) -> Report:
         report.gathered = _gather(report.moment, tell)
     _make_stories(report, tell)
     report.readers = _sign_readers_up(home, tell)
-    _make_issues(report, home, tell)
+    _make_issue(report, home, tell)
+    end = report.moment
+    if folder == documents.SAMPLES:
+        end = _play_next_day(report, folder, port, tell)
+    _leave_drafts(report, end, tell)
     return report
+
+
+def _play_next_day(report: Report, folder: Path, port: int, tell: Tell) -> datetime:
+    """Gather the next day's documents and draft its issue, which is left for you; returns the moment that day plays at."""
+    read = documents.read_documents(documents.find_documents(documents.NEXT_DAY))
+    moment = documents.newest_moment(read, timezone.now())
+    with documents.serve_folder(folder, port, documents.NEXT_DAY) as address:
+        _configure(Path(settings.BROADSHEET_HOME), address, documents.write_editorial(folder, address, read))
+        report.later = _gather(moment, tell)
+    _make_stories(report, tell)
+    draft = draft_issue(NEWSLETTER, now=moment)
+    report.updates = list(draft.placements.filter(kind=Kind.UPDATE, dropped=False).select_related("since"))
+    report.had = [f"{one['headline']}: {one['reason']}" for one in draft.left_out if not one["reason"].startswith("ranked")]
+    _keep_open(report, draft)
+    return moment
 
 
 def _claim_home(home: Path) -> int:
@@ -135,6 +172,7 @@ def _make_stories(report: Report, tell: Tell) -> None:
     group_items()
     tell("summarising the stories", 0, 1)
     summarise_stories()
+    tie_stories()
     report.items = Item.objects.count()
     outlets: dict[int, set[int]] = {}
     for story, feed in Item.objects.filter(story__isnull=False).values_list("story_id", "feed_id"):
@@ -184,23 +222,33 @@ def _plain_text(letter: Message) -> str:
     return payload.decode() if isinstance(payload, bytes) else ""
 
 
-def _make_issues(report: Report, home: Path, tell: Tell) -> None:
+def _make_issue(report: Report, home: Path, tell: Tell) -> None:
+    tell("drafting", 0, 1)
+    try:
+        report.issue = draft_issue(NEWSLETTER, now=report.moment, window_start=report.moment - WINDOW)
+    except BroadsheetError as error:
+        report.why_no_issue = str(error)
+        return
+    report.proof = write_proof(report.issue, home / "proof")
+    _approve_and_send(report, report.issue, tell)
+
+
+def _leave_drafts(report: Report, moment: datetime, tell: Tell) -> None:
+    """Draft the other newsletters' issues, for you to approve."""
     tell("drafting", 0, 1)
     for key in editorial.load().newsletters:
+        if key == NEWSLETTER:
+            continue
         try:
-            issue = draft_issue(key, now=report.moment, window_start=report.moment - WINDOW)
+            _keep_open(report, draft_issue(key, now=moment, window_start=moment - WINDOW))
         except BroadsheetError as error:
             report.why_no_issue = report.why_no_issue or str(error)
-            continue
-        if key == NEWSLETTER:
-            report.issue = issue
-        elif issue.state == IssueState.DRAFT:
-            # Its deadline lies in the documents' past; from now on you have as long as any draft made today.
-            Issue.objects.filter(pk=issue.pk, state=IssueState.DRAFT).update(drafted_at=timezone.now())
-            report.drafts.append(issue)
-    if report.issue:
-        report.proof = write_proof(report.issue, home / "proof")
-        _approve_and_send(report, report.issue, tell)
+
+
+def _keep_open(report: Report, issue: Issue) -> None:
+    """Give a draft, whose deadline lies in the documents' past, as long from now on as any draft made today."""
+    if Issue.objects.filter(pk=issue.pk, state=IssueState.DRAFT).update(drafted_at=timezone.now()):
+        report.drafts.append(issue)
 
 
 def _approve_and_send(report: Report, issue: Issue, tell: Tell) -> None:

@@ -4,8 +4,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from worker.errors import BroadsheetError, ConflictError
-from worker.issues.edit import record
 from worker.issues.find import lock_issue
+from worker.issues.revise import record
 from worker.issues.wording import clean_line
 from worker.storage.models import Correction, Editor, Issue, IssueState
 

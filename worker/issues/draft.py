@@ -1,7 +1,8 @@
 """Summarised stories in, one draft per newsletter and period out; drafts past their deadline are held."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -11,12 +12,14 @@ from worker import editorial
 from worker.editorial import Editorial
 from worker.errors import BroadsheetError
 from worker.issues import candidates, timetable
-from worker.issues.choose import Choice, choose
+from worker.issues.choose import Choice, choose, rank
 from worker.issues.subject import compose_preheader, compose_subject
 from worker.issues.wording import clean_line
-from worker.storage.models import AuditEntry, Issue, IssueState, Placement, Story
+from worker.storage.models import AuditEntry, Issue, IssueState, Kind, Placement, Story
+from worker.stories.memory import Memory, recall
 
 TIMETABLE = "timetable"  # who acts when no editor does
+MOST_SENTENCES = 3
 
 
 def draft_issue(
@@ -86,47 +89,84 @@ def _find_newest(newsletter: str, period: str) -> Issue | None:
 
 def _compose(
     paper: Editorial, newsletter: str, period: str, now: datetime, window_start: datetime | None
-) -> tuple[Issue, list[Placement], dict[str, list[str]]]:
-    """Return the period's first issue and its placements, not yet saved, and why each story was chosen."""
+) -> tuple[Issue, list[Placement]]:
+    """Return the period's first issue and its placements, not yet saved."""
     settings = paper.newsletter(newsletter)
     last_end = candidates.find_last_end(newsletter, now)
     begin = window_start or timetable.window_begin(settings, now, last_end)
     stories = candidates.find_stories(paper, newsletter, begin, now, late_after=None if window_start else last_end)
-    choices = choose([candidates.as_candidate(story, paper, newsletter) for story in stories.values()],
+    memories = recall(newsletter, list(stories.values()), now=now)
+    news = [story for story in stories.values() if memories[story.pk].kind != "had"]
+    echoes = candidates.find_echoes(newsletter, news, now)
+    ranked = rank([candidates.as_candidate(story, paper, newsletter, memories[story.pk], echoes[story.pk]) for story in news])
+    repeats = candidates.find_repeats([stories[candidate.story_id] for candidate in ranked], paper)
+    choices = choose([candidate for candidate in ranked if candidate.story_id not in repeats],
                      top=settings.top_stories, short=settings.short_items)
     if not choices:
         raise BroadsheetError(
             f"{newsletter}: there are no stories to print since {begin.astimezone(UTC):%Y-%m-%d %H:%M} UTC that its "
             "readers have not had; gather, group and summarise first, then draft again")
-    placements = [_place(choice, position, stories[choice.story_id], paper) for position, choice in enumerate(choices)]
+    placements = [place_story(choice, position, stories[choice.story_id], memories[choice.story_id], paper)
+                  for position, choice in enumerate(choices)]
     headlines = [placement.headline for placement in placements]
     issue = Issue(
         newsletter=newsletter, period=period, drafted_at=now, window_start=begin, window_end=now,
         subject=compose_subject(settings, headlines[0], period), preheader=compose_preheader(headlines))
-    return issue, placements, {str(choice.story_id): list(choice.reasons) for choice in choices}
+    why = {number: f"says the same as “{clean_line(other.headline)}”" for number, other in repeats.items()}
+    why |= {number: memory.why for number, memory in memories.items() if memory.kind == "had"}
+    issue.left_out = _list_left_out([candidate.story_id for candidate in ranked], choices, stories, why)
+    return issue, placements
 
 
-def _place(choice: Choice, position: int, story: Story, paper: Editorial) -> Placement:
-    return Placement(
-        story=story, section=choice.section, position=position, headline=clean_line(story.headline),
-        summary=story.summary, sentences=story.sentences, sources=candidates.list_sources(story, paper))
+def _list_left_out(
+    ranked: Sequence[int], choices: Sequence[Choice], stories: Mapping[int, Story], why: Mapping[int, str]
+) -> list[dict[str, object]]:
+    """Return what the issue passes over and why: first what it had no room for, the best first, then what readers have had."""
+    placed = {choice.story_id for choice in choices}
+    order = [*(number for number in ranked if number not in placed), *(number for number in stories if number not in ranked)]
+    return [{"story": number, "headline": clean_line(stories[number].headline),
+             "reason": why.get(number, f"ranked below: number {ranked.index(number) + 1} of {len(ranked)}" if number in ranked
+                               else "")}
+            for number in order]
 
 
-def _compose_again(newest: Issue, now: datetime) -> tuple[Issue, list[Placement], dict[str, list[str]]]:
+def place_story(choice: Choice, position: int, story: Story, memory: Memory, paper: Editorial) -> Placement:
+    """Return the story placed in its own words; an update says what is new first, from the reports that came since."""
+    placement = Placement(
+        story=story, section=choice.section, position=position, headline=clean_line(story.headline), reasons=list(choice.reasons),
+        summary=story.summary, sentences=story.sentences, sources=candidates.list_sources(story, paper, memory.fresh))
+    if memory.kind == "update" and memory.news is not None:
+        placement.kind, placement.since = Kind.UPDATE, memory.since
+        placement.reasons = [memory.why, *choice.reasons]
+        placement.headline = clean_line(memory.news.headline)[:500]
+        placement.sentences = _say_news_first(memory, story)
+        placement.summary = " ".join(sentence["text"] for sentence in placement.sentences)
+    return placement
+
+
+def _say_news_first(memory: Memory, story: Story) -> list[dict[str, Any]]:
+    """Return what is new, then a sentence of what it is about, from the story's own summary."""
+    news = [sentence.as_row() for sentence in memory.news.sentences] if memory.news else []
+    said = {sentence["text"] for sentence in news}
+    context = [sentence for sentence in story.sentences if sentence["text"] not in said][:1]
+    return [*news[: MOST_SENTENCES - len(context)], *context]
+
+
+def _compose_again(newest: Issue, now: datetime) -> tuple[Issue, list[Placement]]:
     """Return one more issue of `newest`'s period with the stories it prints, an editor's words included."""
     issue = Issue(
         newsletter=newest.newsletter, period=newest.period, edition_number=newest.edition_number + 1, drafted_at=now,
         window_start=newest.window_start, window_end=newest.window_end, subject=newest.subject,
-        preheader=newest.preheader)
+        preheader=newest.preheader, left_out=newest.left_out)
     placements = list(newest.placements.filter(dropped=False))
     if not placements:
         raise BroadsheetError(f"issue {newest.pk} prints no story, so there is nothing to make another issue from")
     for position, placement in enumerate(placements):
-        placement.pk, placement.position = None, position
-    return issue, placements, {str(p.story_id): [f"printed in issue {newest.pk}"] for p in placements}
+        placement.pk, placement.position, placement.reasons = None, position, [f"printed in issue {newest.pk}"]
+    return issue, placements
 
 
-def _save(issue: Issue, placements: Sequence[Placement], reasons: dict[str, list[str]], by: str) -> Issue:
+def _save(issue: Issue, placements: Sequence[Placement], by: str) -> Issue:
     """Save all of it, or return the issue that someone else saved for the same period meanwhile."""
     try:
         with transaction.atomic():
@@ -135,7 +175,8 @@ def _save(issue: Issue, placements: Sequence[Placement], reasons: dict[str, list
                 placement.issue = issue
             Placement.objects.bulk_create(placements)
             AuditEntry.objects.create(actor=by[:254], action="draft", subject=f"issue {issue.pk}", detail={
-                "window": [issue.window_start.isoformat(), issue.window_end.isoformat()], "reasons": reasons})
+                "window": [issue.window_start.isoformat(), issue.window_end.isoformat()],
+                "reasons": {str(placement.story_id): placement.reasons for placement in placements}})
     except IntegrityError:
         same = Issue.objects.filter(
             newsletter=issue.newsletter, period=issue.period, edition_number=issue.edition_number).first()
@@ -143,9 +184,3 @@ def _save(issue: Issue, placements: Sequence[Placement], reasons: dict[str, list
             raise
         return same
     return issue
-
-
-def read_reasons(issue_id: int) -> dict[int, list[str]]:
-    """Return why each story was chosen for the issue, by the story's number: drafting wrote it into the audit log."""
-    entry = AuditEntry.objects.filter(subject=f"issue {issue_id}", action="draft").order_by("id").first()
-    return {int(story): reasons for story, reasons in entry.detail["reasons"].items()} if entry else {}

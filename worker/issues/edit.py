@@ -1,35 +1,32 @@
 """An editor's change and the revision it was made on in, the changed draft out, with an entry in the audit log."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+
+from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from worker import editorial
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
+from worker.issues.choose import Choice
+from worker.issues.draft import place_story
+from worker.issues.evidence import read_evidence, trace_summary
 from worker.issues.find import lock_issue
-from worker.issues.subject import compose_preheader, compose_subject
+from worker.issues.revise import STATE_WORDS, check_revision, open_draft, record
 from worker.issues.wording import clean_line
-from worker.storage.models import AuditEntry, Editor, Issue, IssueState, Placement, Section
+from worker.storage.models import Editor, Issue, IssueState, Placement, Section, Story, StoryState, Waiver
+from worker.stories.memory import recall
 
 HEADLINE_LENGTH = 300
 SUMMARY_LENGTH = 2_000
 SUBJECT_LIMIT = 150
 NOTE_LENGTH = 1_000
-
-_STATE_WORDS = {
-    IssueState.DRAFT: "still a draft", IssueState.APPROVED: "approved; withdraw the approval first",
-    IssueState.SENDING: "on its way to readers", IssueState.SENT: "sent", IssueState.REJECTED: "rejected",
-    IssueState.CANCELLED: "cancelled", IssueState.HELD: "held; open it again first",
-}
-
+REASON_LEAST = 10  # characters of a waiver's reason: "ok" is none
 
 def rewrite(
     issue_id: int, *, editor: Editor, revision: int, placement_id: int, headline: str, summary: str
 ) -> Issue:
-    """Give a story the editor's headline and summary; the summary's sentences lose their sources if it changed.
+    """Give a story the editor's headline and summary; a changed summary is held against the story's items at once.
 
     Raises ConflictError if the issue has moved on, BroadsheetError if the headline is empty or a text too long.
     """
@@ -38,13 +35,13 @@ def rewrite(
         raise BroadsheetError("the headline is empty; write one, or drop the story")
     _check_length("headline", headline, HEADLINE_LENGTH)
     _check_length("summary", summary, SUMMARY_LENGTH)
-    with _open_draft(issue_id, editor, revision, "rewrite") as (issue, detail):
+    with open_draft(issue_id, editor, revision, "rewrite") as (issue, detail):
         placement = _find_placement(issue, placement_id)
         detail.update(placement=placement.pk, story=placement.story_id,
                       before={"headline": placement.headline, "summary": placement.summary},
                       after={"headline": headline, "summary": summary})
         if summary != clean_line(placement.summary):
-            placement.summary, placement.sentences = summary, []
+            placement.summary, placement.sentences = summary, trace_summary(placement, summary)
         placement.headline, placement.edited_by = headline, editor
         placement.save()
     return issue
@@ -52,7 +49,7 @@ def rewrite(
 
 def move(issue_id: int, *, editor: Editor, revision: int, placement_id: int, to: int) -> Issue:
     """Move a story to place `to`, counted from 0 over the stories that are not dropped; beyond the end is the end."""
-    with _open_draft(issue_id, editor, revision, "move") as (issue, detail):
+    with open_draft(issue_id, editor, revision, "move") as (issue, detail):
         placement = _find_placement(issue, placement_id)
         if placement.dropped:
             raise BroadsheetError("this story is dropped; restore it before moving it")
@@ -74,13 +71,16 @@ def drop(issue_id: int, *, editor: Editor, revision: int, placement_id: int) -> 
 
 
 def restore(issue_id: int, *, editor: Editor, revision: int, placement_id: int) -> Issue:
-    """Put a dropped story back where it was."""
+    """Put a dropped story back where it was. Raises ConflictError if it has been merged into another one."""
     return _set_dropped(issue_id, editor, revision, placement_id, False)
 
 
 def _set_dropped(issue_id: int, editor: Editor, revision: int, placement_id: int, dropped: bool) -> Issue:
-    with _open_draft(issue_id, editor, revision, "drop" if dropped else "restore") as (issue, detail):
+    with open_draft(issue_id, editor, revision, "drop" if dropped else "restore") as (issue, detail):
         placement = _find_placement(issue, placement_id)
+        if not dropped and placement.story.state == StoryState.MERGED:
+            raise ConflictError(f"this story was merged into story {placement.story.merged_into_id}; undo that on the "
+                                "story's page, or pull that one in")
         placement.dropped = dropped
         placement.save(update_fields=["dropped"])
         detail.update(placement=placement.pk, story=placement.story_id, headline=placement.headline)
@@ -94,7 +94,7 @@ def retitle(issue_id: int, *, editor: Editor, revision: int, subject: str, prehe
         raise BroadsheetError("the subject is empty; write what the reader should see in the list of mails")
     _check_length("subject", subject, SUBJECT_LIMIT)
     _check_length("preheader", preheader, SUBJECT_LIMIT)
-    with _open_draft(issue_id, editor, revision, "retitle", follow=False) as (issue, detail):
+    with open_draft(issue_id, editor, revision, "retitle", follow=False) as (issue, detail):
         detail.update(before=[issue.subject, issue.preheader], after=[subject, preheader])
         issue.subject, issue.preheader = subject, preheader
     return issue
@@ -104,7 +104,7 @@ def reject(issue_id: int, *, editor: Editor, revision: int, note: str) -> Issue:
     """Reject the draft, with the reason in words; it is never sent, and its stories may stand in the next issue."""
     note = clean_line(note)
     _check_length("note", note, NOTE_LENGTH)
-    with _open_draft(issue_id, editor, revision, "reject", follow=False) as (issue, detail):
+    with open_draft(issue_id, editor, revision, "reject", follow=False) as (issue, detail):
         issue.state, issue.note = IssueState.REJECTED, note
         detail.update(note=note)
     return issue
@@ -117,9 +117,9 @@ def reopen(issue_id: int, *, editor: Editor, revision: int) -> Issue:
     """
     with transaction.atomic():
         issue = lock_issue(issue_id)
-        _check_revision(issue, revision)
+        check_revision(issue, revision)
         if issue.state != IssueState.HELD or issue.started_at is not None:
-            state = "already partly sent" if issue.started_at else _STATE_WORDS[IssueState(issue.state)]
+            state = "already partly sent" if issue.started_at else STATE_WORDS[IssueState(issue.state)]
             raise ConflictError(f"issue {issue.pk} is {state}; only a draft held at its deadline can be opened again")
         note, issue.note = issue.note, ""
         issue.state, issue.drafted_at, issue.revision = IssueState.DRAFT, timezone.now(), issue.revision + 1
@@ -128,40 +128,58 @@ def reopen(issue_id: int, *, editor: Editor, revision: int) -> Issue:
     return issue
 
 
-def record(editor: Editor, action: str, issue: Issue, detail: dict[str, Any]) -> None:
-    """Write who did what to the issue into the audit log, beside the change itself."""
-    detail = {**detail, "revision": issue.revision}
-    AuditEntry.objects.create(actor=editor.email, action=action, subject=f"issue {issue.pk}", detail=detail)
+def waive(issue_id: int, *, editor: Editor, revision: int, placement_id: int, text: str, reason: str) -> Waiver:
+    """Let a headline or a sentence stand with claims that no source has, for a reason that is kept for good.
 
-
-@contextmanager
-def _open_draft(
-    issue_id: int, editor: Editor, revision: int, action: str, *, follow: bool = True
-) -> Iterator[tuple[Issue, dict[str, Any]]]:
-    """Lock the draft for one change, then renumber, count the revision and record it; nothing is kept on an error.
-
-    `follow`: a subject and preheader nobody wrote by hand follow the first headlines.
+    The waiver covers exactly `text` with the doubts there are now. Raises BroadsheetError if the reason is too short or
+    too long, ConflictError if the story does not say `text` any more or nothing in it is in doubt.
     """
-    with transaction.atomic():
-        issue = lock_issue(issue_id)
-        if issue.state != IssueState.DRAFT:
-            raise ConflictError(f"issue {issue.pk} is {_STATE_WORDS[IssueState(issue.state)]}, so it cannot be changed")
-        _check_revision(issue, revision)
-        before = _compose_titles(issue) if follow else None
-        detail: dict[str, Any] = {}
-        yield issue, detail
-        _assign_sections(issue)
-        if before is not None:
-            _follow_headlines(issue, before)
-        issue.revision += 1
-        issue.save()
-        record(editor, action, issue, detail)
+    reason = clean_line(reason)
+    if len(reason) < REASON_LEAST:
+        raise BroadsheetError(f"say in {REASON_LEAST} characters or more why this may stand without a source")
+    _check_length("reason", reason, NOTE_LENGTH)
+    with open_draft(issue_id, editor, revision, "waive") as (issue, detail):
+        placement = _find_placement(issue, placement_id)
+        found = next((one for one in read_evidence(placement) if one.sentence.text == text and one.blocks), None)
+        if found is None:
+            raise ConflictError("there is nothing to waive in these words as they stand now; read the story again")
+        doubts = [{"kind": claim.kind, "text": claim.text} for claim in found.serious]
+        waiver = Waiver.objects.create(placement=placement, text=text, doubts=doubts, reason=reason, made_by=editor)
+        detail.update(placement=placement.pk, story=placement.story_id, text=text, doubts=doubts, reason=reason)
+    return waiver
 
 
-def _check_revision(issue: Issue, revision: int) -> None:
-    if issue.revision != revision:
-        raise ConflictError(f"issue {issue.pk} was changed meanwhile (it is at revision {issue.revision}, you saw "
-                            f"{revision}); read it again, then make your change")
+def pull_in(issue_id: int, *, editor: Editor, revision: int, story_id: int) -> Issue:
+    """Place a story that the draft leaves out, or dropped, last, with its present words and sources.
+
+    A merged story stands for the one it went to. Raises NotFoundError, ConflictError if it is placed already or has no
+    summary yet.
+    """
+    with open_draft(issue_id, editor, revision, "pull in") as (issue, detail):
+        story = _find_story(story_id)
+        placement = issue.placements.filter(story=story).first() or Placement(issue=issue, story=story)
+        if placement.pk and not placement.dropped:
+            raise ConflictError(f"story {story.pk} stands in this issue already")
+        last = issue.placements.order_by("-position").values_list("position", flat=True).first()
+        placement.position, placement.dropped = (0 if last is None else last + 1), False
+        words = _word(issue, story, (f"pulled in by {editor.email}",))
+        _take_words(placement, words)
+        placement.section, placement.reasons = Section.SHORT, words.reasons
+        placement.save()
+        detail.update(placement=placement.pk, story=story.pk, headline=placement.headline)
+    return issue
+
+
+def renew(issue_id: int, *, editor: Editor, revision: int, placement_id: int) -> Issue:
+    """Give a placed story the headline, summary and sources that the machine has for it now; an editor's words go."""
+    with open_draft(issue_id, editor, revision, "renew") as (issue, detail):
+        placement = _find_placement(issue, placement_id)
+        detail.update(placement=placement.pk, story=placement.story_id,
+                      before={"headline": placement.headline, "summary": placement.summary})
+        _take_words(placement, _word(issue, _find_story(placement.story_id), ()))
+        placement.save()
+        detail.update(after={"headline": placement.headline, "summary": placement.summary})
+    return issue
 
 
 def _check_length(what: str, text: str, most: int) -> None:
@@ -176,31 +194,24 @@ def _find_placement(issue: Issue, placement_id: int) -> Placement:
     return placement
 
 
-def _live(issue: Issue) -> Sequence[Placement]:
-    return list(issue.placements.filter(dropped=False))
+def _find_story(story_id: int) -> Story:
+    story = Story.objects.select_related("merged_into").filter(pk=story_id).first()
+    story = story.merged_into or story if story else None
+    if story is None:
+        raise NotFoundError(f"there is no story {story_id}; the desk's stories list them")
+    if story.state != StoryState.SUMMARISED or not clean_line(story.headline):
+        raise ConflictError(f"story {story.pk} is being summarised; try again in a minute")
+    return story
 
 
-def _assign_sections(issue: Issue) -> None:
-    """Let sections follow the order: the first is the lead, the next `top_stories` top, the rest short."""
-    top = editorial.load().newsletter(issue.newsletter).top_stories
-    live = _live(issue)
-    for index, placement in enumerate(live):
-        placement.section = Section.LEAD if index == 0 else Section.TOP if index <= top else Section.SHORT
-    Placement.objects.bulk_update(live, ["section"])
+def _word(issue: Issue, story: Story, reasons: tuple[str, ...]) -> Placement:
+    """The story as drafting would place it: to readers who have had it, an update that says first what is new."""
+    before = issue.window_end - timedelta(microseconds=1)  # what the issue itself carries is not what readers have had
+    memory = recall(issue.newsletter, [story], now=before)[story.pk]
+    return place_story(Choice(story.pk, Section.SHORT, reasons), 0, story, memory, editorial.load())
 
 
-def _compose_titles(issue: Issue) -> tuple[str, str]:
-    """Return the subject and preheader the machine would give the issue as it stands; empty without a story."""
-    headlines = [placement.headline for placement in _live(issue)[:2]]
-    if not headlines:
-        return "", ""
-    settings = editorial.load().newsletter(issue.newsletter)
-    return compose_subject(settings, headlines[0], issue.period), compose_preheader(headlines)
-
-
-def _follow_headlines(issue: Issue, before: tuple[str, str]) -> None:
-    subject, preheader = _compose_titles(issue)
-    if issue.subject == before[0] and subject:
-        issue.subject = subject
-    if issue.preheader == before[1]:
-        issue.preheader = preheader
+def _take_words(placement: Placement, words: Placement) -> None:
+    for name in ("headline", "summary", "sentences", "sources", "kind", "since"):
+        setattr(placement, name, getattr(words, name))
+    placement.edited_by = None

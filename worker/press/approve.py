@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from worker.errors import BroadsheetError, ConflictError
 from worker.issues.corrections import printed_with
-from worker.issues.edit import record
 from worker.issues.find import lock_issue
+from worker.issues.revise import record
 from worker.press.preflight import Finding, check_proof
 from worker.press.proof import hash_proof
 from worker.press.render import render_proof

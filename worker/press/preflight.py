@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from worker.issues.corrections import printed_with
+from worker.issues.evidence import find_placements, read_evidence, read_story_articles
 from worker.issues.wording import clean_line, clean_url
 from worker.press.content import PrintedStory, print_story
 from worker.press.lint import lint_html
 from worker.press.proof import MARKS, Proof
-from worker.storage.models import Issue, IssueState, Item, Placement, Section
-from worker.stories.memory import find_carried
+from worker.storage.models import Issue, IssueState, Kind, Placement, Section, StoryState
+from worker.stories.memory import find_carried, went_out
+from worker.stories.summary import Claim
 
 SIZE_LIMIT = 90_000  # bytes; Gmail cuts a message off at 102 KB, and links grow when the reader's own are put in
 SUBJECT_WARNING = 78  # characters; RFC 5322 section 2.1.1's line, and more than any list of mails shows
@@ -32,7 +34,7 @@ class Finding:
 
 def check_proof(issue: Issue, proof: Proof) -> list[Finding]:
     """Return every check's finding for `proof`, which must be of `issue` as its rows stand."""
-    placements = list(issue.placements.select_related("edited_by"))
+    placements = list(find_placements(issue))
     live = [placement for placement in placements if not placement.dropped]
     dropped = [placement for placement in placements if placement.dropped]
     stories = [print_story(placement) for placement in live]
@@ -40,7 +42,7 @@ def check_proof(issue: Issue, proof: Proof) -> list[Finding]:
         *_check_stories(live), *_check_subject(proof), *_check_size(proof), *_check_text(proof, stories),
         *_check_marks(proof), *_check_address(proof), *_check_syntax(proof, issue, stories),
         *_check_dropped(proof, live, dropped), *_check_evidence(live), *_check_html(proof), *_check_sources(live),
-        *_check_repeats(issue, live),
+        *_check_repeats(issue, live), *_check_merged(live),
     ]
 
 
@@ -132,21 +134,31 @@ def _check_dropped(proof: Proof, live: list[Placement], dropped: list[Placement]
 
 
 def _check_evidence(live: list[Placement]) -> Iterator[Finding]:
-    """Every sentence of a summary comes from an item of its story, unless a named editor wrote it."""
-    items = dict(Item.objects.filter(story__in=[p.story_id for p in live]).values_list("id", "story_id"))
-    faults = []
+    """Every claim printed is in an item that its story has now, or was waived; a short item prints its headline alone."""
+    articles = read_story_articles([placement.story_id for placement in live])
+    faults, rewritten, waived = [], [], 0
     for placement in live:
-        unsaid = not placement.summary or placement.section == Section.SHORT  # a short item prints no summary
-        if unsaid or (placement.edited_by is not None and not placement.sentences):
-            continue
-        told = " ".join(str(sentence.get("text", "")) for sentence in placement.sentences)
-        traced = all(sentence["support"] and not sentence["doubts"]
-                     and all(items.get(passage["item"]) == placement.story_id for passage in sentence["support"])
-                     for sentence in placement.sentences)
-        if not traced or clean_line(told) != clean_line(placement.summary):
-            faults.append(f"the summary of “{clean_line(placement.headline)}” has a sentence without a source; "
-                          "rewrite it, or drop the story")
-    yield from _judge("evidence", faults, "every sentence has its source, or its editor")
+        checked = [one for one in read_evidence(placement, articles.get(placement.story_id, ()))
+                   if one.part == "headline" or placement.section != Section.SHORT]
+        waived += sum(one.waiver is not None for one in checked)
+        faults += [f"“{clean_line(placement.headline)}” says {_name_claim(claim)}, which none of its sources bears out; "
+                   "rewrite it, or waive it with a reason" for one in checked if one.blocks for claim in one.serious]
+        rewritten += [f"“{clean_line(placement.headline)}” rests on a report that its outlet has rewritten since: "
+                      f"“{one.sentence.text}”; read it again" for one in checked if one.rewritten]
+    fine = "every claim has its source" + (f", {waived} waived" if waived else "")
+    yield from _judge("evidence", faults, fine)
+    yield from _judge("rewritten reports", rewritten, "none since the draft", blocking=False)
+
+
+def _name_claim(claim: Claim) -> str:
+    return f"“{claim.text}”" + ("" if claim.kind == "statement" else f" ({claim.kind})")
+
+
+def _check_merged(live: list[Placement]) -> Iterator[Finding]:
+    """A ruling brings drafts along; an approval that was withdrawn afterwards may still hold what is no story any more."""
+    faults = [f"“{clean_line(p.headline)}” was merged into story {p.story.merged_into_id}; drop it, and pull that one in "
+              "unless it is there" for p in live if p.story.state == StoryState.MERGED]
+    yield from _judge("merged stories", faults, "none")
 
 
 def _check_html(proof: Proof) -> Iterator[Finding]:
@@ -162,8 +174,15 @@ def _check_sources(live: list[Placement]) -> Iterator[Finding]:
 
 
 def _check_repeats(issue: Issue, live: list[Placement]) -> Iterator[Finding]:
-    """Nobody gets the same news twice, but another issue of the period was asked for by hand and may repeat it."""
+    """Nobody gets the same news twice, but another issue of the period was asked for by hand and may repeat it.
+
+    An update goes beyond what its story said up to the issue it follows; that one must have gone out.
+    """
     carried = find_carried(issue.newsletter).filter(story__in=[p.story_id for p in live])
     out = carried.exclude(issue__period=issue.period).exclude(issue__state=IssueState.DRAFT).select_related("issue")
-    faults = [f"“{clean_line(p.headline)}” was in the issue of {p.issue.period} already; drop it" for p in out]
+    since = {p.story_id: p.since for p in live if p.kind == Kind.UPDATE and p.since}
+    faults = [f"“{clean_line(p.headline)}” was in the issue of {p.issue.period} already; drop it" for p in out
+              if p.story_id not in since or p.issue.window_end > since[p.story_id].window_end]
+    faults += [f"“{clean_line(p.headline)}” is an update, but the issue of {p.since.period} did not go out; send that first, or "
+               "drop it" for p in live if p.story_id in since and p.since and not went_out(p.since)]
     yield from _judge("repeats", faults, "no story that readers have had")

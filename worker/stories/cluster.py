@@ -1,223 +1,182 @@
-"""Articles come in one by one; each goes to the story it reports, by a score that names, numbers, words, meaning and time make."""
+"""Articles come in as they are published; the story each belongs to comes out, with why, and stays the same as others arrive."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 
+from worker.stories.copies import find_copies
+from worker.stories.linkage import link
 from worker.stories.similarity import Article, Reading, read_articles
+from worker.stories.trees import Trees, fitted_trees
 from worker.stories.vectors import Vectors, default_vectors
 from worker.stories.window import Window
 
-__all__ = ["WINDOW_HOURS", "Article", "Grouper", "Rule"]
+__all__ = ["WINDOW_HOURS", "Article", "Grouper"]
 
 WINDOW_HOURS = 96.0
+# So much of the news is decided at once; what is decided late may still move what was decided before.
+_STEP_HOURS = 48.0
+# What has stood together for so long stays together, so that a story does not fall apart as its first articles leave the window.
+_SETTLED_HOURS = 48.0
+# An outlet writes one event up once: a second piece within a day or so is mostly other news, unless the headline says not.
+_SAME_OUTLET, _SAME_OUTLET_HOURS, _NEW_HEADLINE = -1.25, 30.0, 4.0
+
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Rule:
-    """How the figures of `window.FIGURES` make the log-odds that two articles report one event, and when a story takes one.
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """The pairs of a window that were compared, and the log-odds that each is one event."""
 
-    The weights were fitted by logistic regression on four labelled sets (ECB+, UCI News Aggregator, AllSides, NeuS) at once
-    and rounded; those of days, outlets, a lone word and names alone were set by hand on AI news, whose times and outlets are
-    unlike the sets'.
-    """
-
-    weights: tuple[float, ...] = (2.9, 1.5, 2.0, 1.25, 0.9, 0.15, 0.4, 0.8, 0.8, -0.85, -3.0, 2.0)
-    bias: float = -2.4
-    threshold: float = 1.3
-    # Each day since the last of those closest three costs, and each after a day and a half more: a story is told while it is
-    # fresh, and what comes three days later with the same names is mostly a new turn.
-    per_day: float = -0.7
-    per_late_day: float = -1.0
-    late_days: float = 1.5
-    # The closest member and the mean of the closest three count half each: one chance likeness is not enough, and in a
-    # story of a hundred articles the far ones do not push the next away.
-    closest: int = 3
-    # A headline without a text has less to show for the same likeness.
-    headline_only: float = 1.1
-    same_outlet: float = -1.25
-    same_outlet_hours: float = 30.0
-    window_hours: float = WINDOW_HOURS
-    candidates: int = 40
-    clusters_read: int = 8
-    members_read: int = 24
-
-
-@dataclass
-class _Links:
-    """Pairs an editor decided, looked up from either side."""
-
-    pairs: dict[str, set[str]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, pairs: Iterable[tuple[str, str]]) -> "_Links":
-        links = cls()
-        for one, other in pairs:
-            links.pairs.setdefault(one, set()).add(other)
-            links.pairs.setdefault(other, set()).add(one)
-        return links
+    window: Window
+    left: Rows
+    right: Rows
+    odds: Floats
 
 
 class Grouper:
-    """Decides, article by article, which story each belongs to. The same articles in the same order give the same stories.
+    """Keeps the last 96 hours of articles and groups them afresh as others arrive, so that a story may grow, and two that turn
+    out to be one are joined. A story's id is kept by most of its articles: it is the id it was first given.
 
-    `must_link` and `cannot_link` are pairs of article ids an editor decided; they outrank every figure.
-    Articles further apart than the rule's window (96 hours) never meet; one without a time meets all that are still held.
+    `must_link` and `cannot_link` are pairs of article ids that an editor ruled on; no figure overrules them.
     """
 
     def __init__(
-        self,
-        *,
-        must_link: Collection[tuple[str, str]] = (),
-        cannot_link: Collection[tuple[str, str]] = (),
-        rule: Rule | None = None,
-        vectors: Vectors | None = None,
+        self, *, must_link: Collection[tuple[str, str]] = (), cannot_link: Collection[tuple[str, str]] = (),
+        vectors: Vectors | None = None, trees: tuple[Trees, float] | None = None,
     ) -> None:
-        self._rule = rule or Rule()
         self._vectors = vectors or default_vectors()
-        self._window = Window(self._vectors, self._rule.window_hours)
-        self._must, self._cannot = _Links.of(must_link), _Links.of(cannot_link)
-        self._now = float("-inf")
+        self._trees, self._threshold = trees or fitted_trees()
+        self._must, self._cannot = list(must_link), list(cannot_link)
+        self._window: list[Reading] = []
         self._clusters: dict[str, str] = {}
         self._reasons: dict[str, dict[str, object]] = {}
+        self._copies: dict[str, str] = {}
 
     def add(self, article: Article) -> str:
         """The id of the story this article goes to: one already there, or a new one named after the article."""
-        return self._place(read_articles([article], self._vectors)[0])
+        return self.add_many([article])[0]
 
     def add_many(self, articles: Sequence[Article]) -> list[str]:
-        """The story id of each article, in the order given. They are decided in order of time, one without a time
-        right behind the one before it."""
-        for reading in read_articles(sort_by_time(articles), self._vectors):
-            self._place(reading)
+        """The story id of each article, in the order given. They are decided in order of time, two days' at once; one without a
+        time right behind the one before it. Stories decided before may change: see `clusters`."""
+        for step in _steps(sort_by_time([one for one in articles if one.id not in self._clusters])):
+            self._take(read_articles(list({one.id: one for one in step}.values()), self._vectors))
+            self._group()
         return [self._clusters[article.id] for article in articles]
 
     def seed(self, article: Article, cluster_id: str) -> None:
-        """Put back an article that was decided before. Seeding a window in its order restores its decisions."""
+        """Put back an article that was decided before."""
         self.seed_many([(article, cluster_id)])
 
     def seed_many(self, placed: Sequence[tuple[Article, str]]) -> None:
         """Put back many at once."""
-        readings = read_articles([article for article, _ in placed], self._vectors)
-        for reading, (_, cluster) in zip(readings, placed, strict=True):
-            self._keep(reading, cluster)
+        self._take(read_articles([article for article, _ in placed], self._vectors))
+        self._clusters.update((article.id, cluster) for article, cluster in placed)
 
     def clusters(self) -> dict[str, str]:
         """Story id by article id, of all articles this grouper was given."""
         return dict(self._clusters)
 
+    def copies(self) -> dict[str, str]:
+        """By the id of each article that repeats another one, the id of the first that told it."""
+        return dict(self._copies)
+
     def explain(self, article_id: str) -> dict[str, object]:
-        """Why an article joined its story: `closest` (id of the nearest article there), `names` and `numbers` both have,
-        `hours` between them (or None) and `closeness` of meaning, 0 to 1. Empty for an article that began a story."""
+        """Why an article is in its story: `closest` (id of the article there that is most surely the same event), `names` and
+        `numbers` both have, `hours` between them (or None) and `closeness` of meaning, 0 to 1. Empty for a story's first."""
         return dict(self._reasons.get(article_id, {}))
 
-    def _place(self, reading: Reading) -> str:
-        article_id = reading.article.id
-        if article_id in self._clusters:
-            return self._clusters[article_id]
-        self._pass_time(reading)
-        cluster = self._linked(article_id)
-        if cluster is None and not reading.roundup:
-            cluster = self._choose(reading)
-        if cluster is None:
-            cluster = f"story-{article_id}"
-        else:
-            self._reasons[article_id] = self._reason(reading, cluster)
-        self._keep(reading, cluster)
-        return cluster
+    def windows(self, articles: Sequence[Article]) -> Iterator[Window]:
+        """The windows in which `add_many` would decide, for fitting."""
+        for step in _steps(sort_by_time(articles)):
+            self._take(read_articles(step, self._vectors))
+            yield Window(self._window, self._vectors, WINDOW_HOURS)
 
-    def _keep(self, reading: Reading, cluster: str) -> None:
-        if reading.article.id in self._clusters:
+    def _take(self, readings: Sequence[Reading]) -> None:
+        """Add readings to the window and let go of those that are too old to be one event with any of them."""
+        times = [one.hours for one in readings if one.hours is not None]
+        # From the beginning of their step, so that one by one and all at once they meet the same others.
+        earliest = min(times, default=float("-inf")) // _STEP_HOURS * _STEP_HOURS - WINDOW_HOURS
+        kept = [one for one in self._window if one.hours is None or one.hours >= earliest]
+        self._window = sorted([*kept, *readings], key=_order) if times else [*kept, *readings]
+
+    def _group(self) -> None:
+        if not self._window:
             return
-        self._clusters[reading.article.id] = cluster
-        self._pass_time(reading)
-        self._window.put(reading, cluster)
+        window = Window(self._window, self._vectors, WINDOW_HOURS)
+        rows = {one.article.id: row for row, one in enumerate(self._window)}
+        cannot = list(_pairs_of_rows(self._cannot, rows))
+        parted = {frozenset(pair) for pair in cannot}
+        copies = {row: first for row, first in find_copies(self._window).items() if frozenset((row, first)) not in parted}
+        must = [*copies.items(), *_pairs_of_rows(_through_absent(self._must, rows), rows), *self._settled(cannot)]
+        pairs = _Pairs(window, window.left, window.right, self._rate(window, window.left, window.right))
+        groups = link(
+            len(self._window), pairs.left, pairs.right, pairs.odds, threshold=self._threshold,
+            rate=lambda left, right: self._rate(window, left, right),
+            must=must, cannot=cannot,
+        )  # fmt: skip
+        self._name(groups)
+        self._copies.update((self._window[row].article.id, self._window[first].article.id) for row, first in copies.items())
+        self._explain(groups, pairs)
 
-    def _pass_time(self, reading: Reading) -> None:
-        """Let the window end at the newest article seen. Before deciding, so that a run that was interrupted and seeded
-        again knows exactly what one that went on knows."""
-        if reading.hours is not None and reading.hours > self._now:
-            self._now = reading.hours
-            self._window.expire(self._now)
+    def _settled(self, cannot: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Pairs of rows that have been in one story for two days, unless an editor parted it."""
+        newest = max((one.hours for one in self._window if one.hours is not None), default=0.0)
+        parted = {self._clusters.get(self._window[row].article.id) for pair in cannot for row in pair}
+        first: dict[str, int] = {}
+        for row, one in enumerate(self._window):
+            cluster = self._clusters.get(one.article.id)
+            if cluster is not None and cluster not in parted and one.hours is not None and one.hours < newest - _SETTLED_HOURS:
+                if cluster in first:
+                    yield first[cluster], row
+                first.setdefault(cluster, row)
 
-    def _linked(self, article_id: str) -> str | None:
-        """The story of the first article an editor tied this one to, directly or through others."""
-        seen, queue = {article_id}, sorted(self._must.pairs.get(article_id, ()))
-        while queue:
-            other = queue.pop(0)
-            if other in seen:
-                continue
-            seen.add(other)
-            row = self._window.row_of.get(other)
-            if row is not None:
-                return self._window.clusters[row]
-            queue += sorted(self._must.pairs.get(other, ()))
-        return None
+    def _rate(self, window: Window, left: Rows, right: Rows) -> Floats:
+        odds = self._trees.rate(window.compare(left, right))
+        readings = window.readings
+        for place, (one, other) in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
+            if _same_outlet(readings[one], readings[other]):
+                odds[place] += _NEW_HEADLINE if _is_new_headline(readings[one], readings[other]) else _SAME_OUTLET
+        return odds
 
-    def _barred(self, article_id: str) -> set[str]:
-        """Stories that hold an article an editor parted from this one."""
-        rows = (self._window.row_of.get(other) for other in self._cannot.pairs.get(article_id, ()))
-        return {self._window.clusters[row] for row in rows if row is not None}
+    def _name(self, groups: Sequence[int]) -> None:
+        """Give each group the id that most of its articles had, the largest share first; a new one is named after its first."""
+        members: dict[int, list[int]] = {}
+        for row, group in enumerate(groups):
+            members.setdefault(group, []).append(row)
+        shares = []
+        for group, rows in members.items():
+            had = Counter(self._clusters[key] for row in rows if (key := self._window[row].article.id) in self._clusters)
+            shares += [(-count, rows[0], cluster, group) for cluster, count in had.items()]
+        names: dict[int, str] = {}
+        taken: set[str] = set()
+        for _, _, cluster, group in sorted(shares):
+            if group not in names and cluster not in taken:
+                names[group] = cluster
+                taken.add(cluster)
+        used = taken | set(self._clusters.values())
+        for group, rows in members.items():
+            if group not in names:
+                names[group] = _new_name(self._window[rows[0]].article.id, used)
+                used.add(names[group])
+        self._clusters.update((self._window[row].article.id, names[group]) for row, group in enumerate(groups))
 
-    def _choose(self, reading: Reading) -> str | None:
-        rule, window = self._rule, self._window
-        near = window.nearest(reading, rule.candidates)
-        barred = self._barred(reading.article.id)
-        open_ones = dict.fromkeys(window.clusters[row] for row in near if not window.readings[row].roundup)
-        clusters = [cluster for cluster in open_ones if cluster not in barred][: rule.clusters_read]
-        if not clusters:
-            return None
-        rows_of = {cluster: self._members_read(cluster, near) for cluster in clusters}
-        odds = self._odds(reading, np.concatenate(list(rows_of.values())))
-        best, best_score, start = None, rule.threshold, 0
-        for cluster, rows in rows_of.items():
-            score = self._score(reading, rows, odds[start : start + len(rows)])
-            start += len(rows)
-            if score > best_score:
-                best, best_score = cluster, score
-        return best
-
-    def _members_read(self, cluster: str, near: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """The members of a story to compare with: all of a small one, else its latest beside the nearest."""
-        members = self._window.members[cluster]
-        limit = self._rule.members_read
-        if len(members) <= limit:
-            return np.array(members)
-        close = [int(row) for row in near if self._window.clusters[row] == cluster][: limit // 2]
-        return np.array(sorted({*members[len(close) - limit :], *close}))
-
-    def _odds(self, reading: Reading, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        odds: npt.NDArray[np.float64] = self._window.compare(reading, rows) @ np.array(self._rule.weights)
-        return odds + self._rule.bias
-
-    def _score(self, reading: Reading, rows: npt.NDArray[np.int64], odds: npt.NDArray[np.float64]) -> float:
-        """Log-odds for a whole story: part its closest member, part all of it; certain for a copy or a changed headline."""
-        others = [self._window.readings[row] for row in rows]
-        if any(_is_copy(reading, other) for other in others):
-            return float("inf")
-        order = np.argsort(-odds, kind="stable")[: self._rule.closest]
-        closest = odds[order]
-        score = float(closest[0] + closest.mean()) / 2 + (self._rule.headline_only if not reading.length else 0.0)
-        days = float(self._window.days_apart(reading, rows[order]).min())
-        score += self._rule.per_day * days + self._rule.per_late_day * max(0.0, days - self._rule.late_days)
-        same_outlet = [other for other in others if _same_outlet(reading, other, self._rule.same_outlet_hours)]
-        if any(_is_new_headline(reading, other) for other in same_outlet):
-            return score + 4.0
-        return score + (self._rule.same_outlet if same_outlet else 0.0)
-
-    def _reason(self, reading: Reading, cluster: str) -> dict[str, object]:
-        rows = np.array(self._window.members[cluster][-100:])
-        other = self._window.readings[rows[int(np.argmax(self._odds(reading, rows)))]]
-        apart = None if reading.hours is None or other.hours is None else abs(reading.hours - other.hours)
-        return {
-            "closest": other.article.id,
-            "names": sorted({reading.spelt.get(name, name) for name in reading.names.keys() & other.names.keys()}),
-            "numbers": sorted(reading.numbers & other.numbers),
-            "hours": None if apart is None else round(apart, 1),
-            "closeness": round(max(0.0, float(reading.vector @ other.vector)), 3),
-        }
+    def _explain(self, groups: Sequence[int], pairs: _Pairs) -> None:
+        closest: dict[int, tuple[float, int]] = {}
+        for one, other, odds in zip(pairs.left.tolist(), pairs.right.tolist(), pairs.odds.tolist(), strict=True):
+            if groups[one] == groups[other]:
+                closest[one] = max(closest.get(one, (-np.inf, -1)), (odds, other))
+                closest[other] = max(closest.get(other, (-np.inf, -1)), (odds, one))
+        for row, reading in enumerate(self._window):
+            began = groups[row] == row
+            found = None if began or row not in closest else self._window[closest[row][1]]
+            self._reasons[reading.article.id] = _reason(reading, found) if found else {}
 
 
 def sort_by_time(articles: Sequence[Article]) -> list[Article]:
@@ -233,18 +192,66 @@ def sort_by_time(articles: Sequence[Article]) -> list[Article]:
     return [articles[place] for *_, place in sorted(keyed)]
 
 
-def _is_copy(one: Reading, other: Reading) -> bool:
-    return one.wire_key == other.wire_key and len(one.title_words) >= 3
+def _steps(articles: Sequence[Article]) -> Iterator[list[Article]]:
+    step = float("-inf")
+
+    def step_of(article: Article) -> float:
+        nonlocal step
+        if article.published is not None:
+            step = article.published.timestamp() // (_STEP_HOURS * 3600)
+        return step
+
+    for _, articles_of_step in groupby(articles, key=step_of):
+        yield list(articles_of_step)
 
 
-def _same_outlet(one: Reading, other: Reading, hours: float) -> bool:
+def _order(reading: Reading) -> tuple[float, str]:
+    return (float("-inf"), "") if reading.hours is None else (reading.hours, reading.article.id)
+
+
+def _through_absent(pairs: Iterable[tuple[str, str]], present: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Of articles that an editor tied together in a chain, those that are there, even where a link between them is not."""
+    tied: dict[str, set[str]] = {}
+    for one, other in pairs:
+        joined = tied.get(one, {one}) | tied.get(other, {other})
+        tied.update(dict.fromkeys(joined, joined))
+    for joined in {id(group): group for group in tied.values()}.values():
+        here = sorted(joined & set(present))
+        yield from ((here[0], other) for other in here[1:])
+
+
+def _pairs_of_rows(pairs: Iterable[tuple[str, str]], rows: dict[str, int]) -> Iterator[tuple[int, int]]:
+    return ((rows[one], rows[other]) for one, other in pairs if one in rows and other in rows)
+
+
+def _new_name(article_id: str, used: set[str]) -> str:
+    name, number = f"story-{article_id}", 1
+    while name in used:
+        number += 1
+        name = f"story-{article_id}-{number}"
+    return name
+
+
+def _reason(reading: Reading, other: Reading) -> dict[str, object]:
+    apart = None if reading.hours is None or other.hours is None else abs(reading.hours - other.hours)
+    return {
+        "closest": other.article.id,
+        "names": sorted({reading.spelt.get(name, name) for name in reading.names.keys() & other.names.keys()}),
+        "numbers": sorted(reading.numbers & other.numbers),
+        "hours": None if apart is None else round(apart, 1),
+        "closeness": round(max(0.0, float(reading.vector @ other.vector)), 3),
+    }
+
+
+def _same_outlet(one: Reading, other: Reading) -> bool:
     if one.article.source is None or one.article.source != other.article.source:
         return False
-    return one.hours is None or other.hours is None or abs(one.hours - other.hours) <= hours
+    return one.hours is None or other.hours is None or abs(one.hours - other.hours) <= _SAME_OUTLET_HOURS
 
 
 def _is_new_headline(one: Reading, other: Reading) -> bool:
     """The same outlet's headline again with a word or two changed; another number is other news."""
     shared, either = one.title_words & other.title_words, one.title_words | other.title_words
-    digits = {word for word in one.title_words ^ other.title_words if any(c.isdigit() for c in word)}
-    return len(shared) >= 4 and len(shared) >= 0.7 * len(either) and not digits
+    if len(shared) < 4 or len(shared) < 0.7 * len(either):
+        return False
+    return not any(sign.isdigit() for word in either - shared for sign in word)

@@ -3,15 +3,20 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from worker.errors import BroadsheetError
 from worker.stories.cluster import Article, Grouper
 from worker.stories.extract import summarise
+from worker.stories.summary import Summary
 
 Update = Callable[..., None]
+_MOST_LINE, _MOST_BYTES = 10_000_000, 500_000_000
 
 
 def group_file(source: Path, target: Path, update: Update = lambda *_: None) -> tuple[int, int]:
@@ -35,18 +40,36 @@ def summarise_file(source: Path, target: Path, update: Update = lambda *_: None)
     """Summarise the stories of `source` ({id, items: [{title, summary, source}]} a line) into `target`
     ({id, headline, summary} a line); returns how many. Raises as `group_file` does.
     """
-    stories = list(_read_lines(source, ("id", "items")))
+    stories = [(row["id"], _read_story(row["items"], f"{source}:{line}"))
+               for line, row in _read_lines(source, ("id", "items"))]
     rows = []
-    for done, (line, row) in enumerate(stories, 1):
-        items = row["items"]
-        if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
-            raise BroadsheetError(f"{source}:{line}: items: give a list of one or more objects {{title, summary, source}}")
-        summary = summarise([_as_article(item, str(n), f"{source}:{line}") for n, item in enumerate(items)])
-        rows.append({"id": row["id"], "headline": summary.headline,
-                     "summary": " ".join(sentence.text for sentence in summary.sentences)})
-        update(done, len(stories))
+    with _open_summariser() as summarise_one:
+        for done, (key, articles) in enumerate(stories, 1):
+            summary = summarise_one(articles)
+            rows.append({"id": key, "headline": summary.headline, "summary": summary.text})
+            update(done, len(stories))
     _write_lines(target, iter(rows))
     return len(rows)
+
+
+@contextmanager
+def _open_summariser() -> Iterator[Callable[[list[Article]], Summary]]:
+    """Yield the summariser that the settings choose, as `worker.stories.summarise` uses it on rows."""
+    if not settings.SUMMARISER_URL:
+        yield summarise
+        return
+    from worker.stories.abstractive import open_summariser
+    from worker.stories.spending import FileLedger
+
+    ledger = FileLedger()
+    with open_summariser() as summariser:
+        yield lambda articles: summariser.summarise(articles, ledger)
+
+
+def _read_story(items: object, where: str) -> list[Article]:
+    if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
+        raise BroadsheetError(f"{where}: items: give a list of one or more objects {{title, summary, source}}")
+    return [_as_article(item, str(n), where) for n, item in enumerate(items)]
 
 
 def _as_article(row: dict[str, Any], key: str, where: str) -> Article:
@@ -72,13 +95,7 @@ def _refuse_repeats(articles: list[Article], source: Path) -> None:
 
 
 def _read_lines(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise BroadsheetError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise BroadsheetError(f"{path}: not UTF-8 text (byte {error.start})") from error
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(_read_texts(path), 1):
         if not line.strip():
             continue
         try:
@@ -91,6 +108,23 @@ def _read_lines(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, di
             if row.get(key) is None:
                 raise BroadsheetError(f"{path}:{number}: {key}: missing; it is required")
         yield number, row
+
+
+def _read_texts(path: Path) -> Iterator[str]:
+    """Yield the lines; a device or pipe without an end is given up on."""
+    read = 0
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(_MOST_LINE + 1):
+                if len(line) > _MOST_LINE or read + len(line) > _MOST_BYTES:
+                    raise BroadsheetError(f"{path}: a line of more than {_MOST_LINE // 10**6} MB, or more than "
+                                          f"{_MOST_BYTES // 10**6} MB in all; give JSON Lines, in several files")
+                yield line.decode("utf-8" if read else "utf-8-sig")
+                read += len(line)
+    except OSError as error:
+        raise BroadsheetError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise BroadsheetError(f"{path}: not UTF-8 text (byte {read + error.start})") from error
 
 
 def _write_lines(path: Path, rows: Iterator[dict[str, Any]]) -> None:

@@ -1,75 +1,145 @@
-"""New items in, stories out: each new item joins the story of the same event, or begins one."""
+"""New items in, stories out: each joins the story of the same event or begins one, and stories of the last days are put right."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from itertools import combinations
 
 from django.db import transaction
+from django.db.models import Max, Min
 
 from worker import editorial
-from worker.storage.models import Item, ItemState, Story, StoryState
-from worker.stories.cluster import WINDOW_HOURS, Article, Grouper
+from worker.storage.models import Item, ItemState, Placement, Story, StoryState
+from worker.stories.articles import as_article
+from worker.stories.cluster import WINDOW_HOURS, Grouper
+from worker.stories.rulings import read_links
 
 BATCH = 2_000  # items decided in one go
 KEPT = "kept:"  # begins the id of a cluster that is a Story row already
 
 
+@dataclass(frozen=True)
+class _Decision:
+    """By item: the cluster it belongs to, why, and the item it repeats. `known` were in stories before, as `story_id` says."""
+
+    batch: Sequence[Item]
+    known: Sequence[Item]
+    clusters: Mapping[int, str]
+    reasons: Mapping[int, dict[str, object]]
+    copies: Mapping[int, int]
+
+    @property
+    def moved(self) -> list[Item]:
+        """Items that leave the story they were in."""
+        return [item for item in self.known if self.clusters[item.pk] != f"{KEPT}{item.story_id}"]
+
+    @property
+    def recopied(self) -> list[Item]:
+        """Items that turn out to repeat another one, or none."""
+        return [item for item in self.known if item.copy_of_id != self.copies.get(item.pk)]
+
+
 def group_items() -> int:
     """Put every item that is still new into a story; returns how many were grouped.
 
-    Deciding takes seconds and happens outside of any transaction; writing claims the items by their state, so that a
-    second run at the same time finds them taken and decides again on what is left.
+    Stories of the last 96 hours may be joined or parted as others arrive, but never against an editor's ruling, and never
+    one that stands in an issue: what readers were told as one stays one. Deciding takes seconds and happens outside of any
+    transaction; if an item or story was changed meanwhile, nothing is written and it is decided again.
     """
     grouped = 0
     while batch := list(Item.objects.filter(state=ItemState.NEW).select_related("feed").order_by("at", "id")[:BATCH]):
-        decided, reasons = _decide(batch)
-        if _write(batch, decided, reasons):
+        if _write(_decide(batch)):
             grouped += len(batch)
     return grouped
 
 
-def _decide(batch: Sequence[Item]) -> tuple[dict[int, str], dict[int, dict[str, object]]]:
-    """Return the story of each item of the batch, given the grouped items of the window before it, and why."""
+def _decide(batch: Sequence[Item]) -> _Decision:
     titles = {name: source.title for name, source in editorial.load().feeds_by_name().items()}
-    earliest = batch[0].at - timedelta(hours=WINDOW_HOURS)
-    known = Item.objects.filter(state=ItemState.GROUPED, story__isnull=False, at__gte=earliest, at__lte=batch[-1].at)
-    grouper = Grouper()
-    grouper.seed_many([(as_article(item, titles), f"{KEPT}{item.story_id}")
-                       for item in known.select_related("feed").order_by("at", "id")])
-    decided = grouper.add_many([as_article(item, titles) for item in batch])
-    clusters = {item.pk: cluster for item, cluster in zip(batch, decided, strict=True)}
-    return clusters, {item.pk: grouper.explain(str(item.pk)) for item in batch}
+    margin = timedelta(hours=1.5 * WINDOW_HOURS)  # as far back as a step of two days may look
+    near = Item.objects.filter(state=ItemState.GROUPED, story__isnull=False, at__gte=batch[0].at - margin,
+                               at__lte=batch[-1].at + margin)
+    known = list(near.select_related("feed").order_by("at", "id"))
+    must, cannot = read_links([item.pk for item in [*known, *batch]])
+    placed, apart = _placed_links(known)
+    grouper = Grouper(must_link=[*must, *placed], cannot_link=[*cannot, *apart])
+    grouper.seed_many([(as_article(item, titles), f"{KEPT}{item.story_id}") for item in known])
+    grouper.add_many([as_article(item, titles) for item in batch])
+    items, found = [*known, *batch], grouper.clusters()
+    clusters = {item.pk: found[str(item.pk)] for item in items}
+    return _Decision(
+        batch, known, _keep_placed(clusters, known), {item.pk: grouper.explain(str(item.pk)) for item in items},
+        {int(copy): int(original) for copy, original in grouper.copies().items()})
 
 
-def as_article(item: Item, titles: Mapping[str, str]) -> Article:
-    """Return an item as the pure functions of this room see it; its source is the outlet readers know."""
-    return Article(id=str(item.pk), title=item.title, summary=item.summary,
-                   source=titles.get(item.feed.name, item.feed.name), published=item.at)
+def _placed_links(known: Sequence[Item]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Pairs that keep each story placed in an issue whole, and pairs that keep every two of them apart."""
+    members = defaultdict(list)
+    for item in known:
+        members[item.story_id].append(str(item.pk))
+    placed = [members[story] for story in sorted(_find_placed(known))]
+    whole = [(items[0], other) for items in placed for other in items[1:]]
+    return whole, [(one[0], other[0]) for one, other in combinations(placed, 2)]
+
+
+def _find_placed(known: Sequence[Item]) -> set[int]:
+    stories = {item.story_id for item in known}
+    return set(Placement.objects.filter(story__in=stories).values_list("story_id", flat=True))
+
+
+def _keep_placed(clusters: Mapping[int, str], known: Sequence[Item]) -> dict[int, str]:
+    """Where a story that stands in an issue was joined with a larger one, it is its number that stays."""
+    placed = _find_placed(known)
+    renamed = {clusters[item.pk]: f"{KEPT}{item.story_id}" for item in known if item.story_id in placed}
+    return {pk: renamed.get(cluster, cluster) for pk, cluster in clusters.items()}
 
 
 @transaction.atomic
-def _write(batch: Sequence[Item], clusters: Mapping[int, str], reasons: Mapping[int, dict[str, object]]) -> bool:
-    """Write the decisions if no item was taken meanwhile; returns whether they were written."""
-    ids = [item.pk for item in batch]
-    free = Item.objects.select_for_update().filter(pk__in=ids, state=ItemState.NEW).values_list("pk", flat=True)
-    if len(free) != len(ids):
+def _write(decision: _Decision) -> bool:
+    """Write the decision unless an item or a story it rests on was changed meanwhile; returns whether it was written."""
+    moved = decision.moved
+    touched = {item.pk: item for item in [*decision.batch, *moved, *decision.recopied]}
+    left = {item.pk: item.story_id for item in moved if item.story_id is not None}
+    expected = {pk: (item.state, item.story_id) for pk, item in touched.items()}
+    locked = Item.objects.select_for_update().filter(pk__in=touched).order_by("pk")
+    if {pk: (state, story) for pk, state, story in locked.values_list("pk", "state", "story")} != expected:
         return False
-    stories = _open_stories(batch, clusters)
-    for item in batch:
-        story = stories[clusters[item.pk]]
-        story.state = StoryState.OPEN
-        story.first_at, story.last_at = min(story.first_at, item.at), max(story.last_at, item.at)
-        item.story, item.state, item.reason = story, ItemState.GROUPED, reasons[item.pk]
-    Story.objects.bulk_update(stories.values(), ["state", "first_at", "last_at"], batch_size=500)
-    Item.objects.bulk_update(batch, ["story", "state", "reason"], batch_size=200)
+    stories = _lock_stories({decision.clusters[pk] for pk in touched} | {f"{KEPT}{story}" for story in left.values()})
+    if stories is None:
+        return False
+    _begin_stories(stories, decision, touched.values())
+    for pk, item in touched.items():
+        item.story, item.state = stories[decision.clusters[pk]], ItemState.GROUPED
+        item.reason, item.copy_of_id = decision.reasons[pk], decision.copies.get(pk)
+    Item.objects.bulk_update(touched.values(), ["story", "state", "reason", "copy_of"], batch_size=200)
+    _settle(stories.values(), {story: stories[decision.clusters[pk]] for pk, story in left.items()})
     return True
 
 
-def _open_stories(batch: Sequence[Item], clusters: Mapping[int, str]) -> dict[str, Story]:
-    """Return each cluster's story: the one that is there, locked, or a new one."""
-    kept = [int(cluster.removeprefix(KEPT)) for cluster in set(clusters.values()) if cluster.startswith(KEPT)]
-    stories = {f"{KEPT}{story.pk}": story
-               for story in Story.objects.select_for_update().filter(pk__in=kept).order_by("pk")}
-    begun = {clusters[item.pk]: Story(first_at=item.at, last_at=item.at)
-             for item in batch if clusters[item.pk] not in stories}
+def _lock_stories(clusters: Iterable[str]) -> dict[str, Story] | None:
+    """Lock the clusters that are stories already; None if one of them was merged meanwhile, or is gone."""
+    kept = {int(cluster.removeprefix(KEPT)) for cluster in clusters if cluster.startswith(KEPT)}
+    found = Story.objects.select_for_update().filter(pk__in=kept).exclude(state=StoryState.MERGED).order_by("pk")
+    stories = {f"{KEPT}{story.pk}": story for story in found}
+    return stories if len(stories) == len(kept) else None
+
+
+def _begin_stories(stories: dict[str, Story], decision: _Decision, items: Iterable[Item]) -> None:
+    begun = {cluster: Story(first_at=item.at, last_at=item.at)
+             for item in items if (cluster := decision.clusters[item.pk]) not in stories}
     Story.objects.bulk_create(begun.values())
-    return {**stories, **begun}
+    stories.update(begun)
+
+
+def _settle(stories: Iterable[Story], heirs: Mapping[int, Story]) -> None:
+    """Open the stories again with the times of the items they now have; one that has none left is merged into its heir."""
+    rows = list(stories)
+    spans = Story.objects.filter(pk__in=[story.pk for story in rows]).annotate(begin=Min("items__at"), end=Max("items__at"))
+    times = {pk: (begin, end) for pk, begin, end in spans.values_list("pk", "begin", "end")}
+    for story in rows:
+        begin, end = times[story.pk]
+        if begin is None:
+            story.state, story.merged_into = StoryState.MERGED, heirs[story.pk]
+        else:
+            story.state, story.first_at, story.last_at = StoryState.OPEN, begin, end
+    Story.objects.bulk_update(rows, ["state", "merged_into", "first_at", "last_at"], batch_size=500)

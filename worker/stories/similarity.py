@@ -1,4 +1,4 @@
-"""Reads an article once into what can be compared, and says how alike two readings are, as a handful of plain figures."""
+"""Reads an article once into what can be compared: its words, names and numbers, and where its meaning lies."""
 
 import math
 import re
@@ -39,13 +39,14 @@ _stemmer = snowballstemmer.stemmer("english")
 
 @dataclass(frozen=True)
 class Article:
-    """One item of one outlet, as plain text; `published` is aware or taken as UTC, and may be unknown like the source."""
+    """One item of one outlet, as plain text; `published` is aware or taken as UTC, and may be unknown like source and link."""
 
     id: str
     title: str
     summary: str
     source: str | None
     published: datetime | None
+    url: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +65,6 @@ class Reading:
     length: float
     hours: float | None
     roundup: bool
-    wire_key: str
-    title_key: str
 
 
 def read_articles(articles: Sequence[Article], vectors: Vectors) -> list[Reading]:
@@ -108,32 +107,25 @@ def _read(
     title_words = [stem(word) for word in split_words(article.title)]
     counts = Counter(title_words + title_words + [stem(word) for word in split_words(text)])
     mentions = read_mentions(article.title, text, vectors.commonness)
-    in_title = {name for name in mentions.names if name in article.title.lower()}
     return Reading(
         article=article,
         words={word: 1 + math.log(count) for word, count in counts.most_common(_TERMS)},
         title_words=frozenset(title_words),
         names={stem(name): surety for name, surety in mentions.names.items()},
         spelt={stem(name): spelling for name, spelling in mentions.spelt.items()},
-        title_names=frozenset(stem(name) for name in in_title),
+        title_names=frozenset(stem(name) for name in mentions.names if name in article.title.lower()),
         numbers=frozenset(number for number in mentions.numbers if _telling(number)),
         vector=vector,
         title_vector=title_vector,
         length=min(len(article.summary), TEXT_CHARACTERS) / TEXT_CHARACTERS,
         hours=_hours(article.published),
         roundup=is_roundup(article.title),
-        wire_key=_key(article.title) + "|" + _key(article.summary),
-        title_key=_key(article.title),
     )
 
 
 def _telling(number: str) -> bool:
     """One-digit numbers, tens and years turn up everywhere."""
     return len(number) > 1 and number not in ("10", "100") and not re.fullmatch(r"(19|20)\d\d", number)
-
-
-def _key(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def _meaning_text(article: Article) -> str:

@@ -1,219 +1,207 @@
-"""The trailing days of news: holds the readings that may still attract others, and compares a new one with them in one go."""
+"""Readings of some days of news come in; the pairs likely to tell one event come out, and how alike two are, as plain figures."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse  # type: ignore[import-untyped]
 
 from worker.stories.similarity import Reading, background
-from worker.stories.tables import Table, TermTable
 from worker.stories.vectors import Vectors
 
 Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
-# The columns of `Window.compare`.
-FIGURES = ("words", "title", "meaning", "title_meaning", "names", "shared_words", "shared_names", "title_names",
-           "numbers", "numbers_clash", "lone_word", "rare_names")  # fmt: skip
-# The language's own word frequencies count as much as this many stories beside those in the window.
-_PRIOR_STORIES = 100.0
-# Until the window holds some stories, whether a name is rare is a guess: one word in common is then worth little.
-_GUESSING_STORIES = 6.0
-_RAREST = 0.0012
-_RARE = 3.5
-_NAMES_HOURS = 48.0
-_POSTINGS_READ = 200
-_DEAD_KEPT = 256
+# The columns of `Window.compare`. "own": the vector less what the whole window talks about. "_near", "_best", "_least":
+# divided by how alike the two are to their nearest articles, so that what counts as close depends on how crowded a subject
+# is. "company": how far both are alike to the same others. "days" apart, counted from three hours on. "articles" in the
+# window, as a logarithm: where there are few, to be each other's nearest says little.
+FIGURES = (
+    "words", "title", "meaning", "title_meaning", "own_meaning", "own_title_meaning", "names", "shared_names", "numbers",
+    "numbers_clash", "length", "days", "words_near", "meaning_near", "names_near", "likeness", "likeness_near",
+    "likeness_best", "likeness_least", "company", "articles",
+)  # fmt: skip
+NEAREST = 40
+# Beyond its nearest, an article is compared with any other at least that alike, up to a limit.
+_ALIKE, _MOST = 0.5, 200
+_LEAST_ALIKE = 0.05
+# The language's own word frequencies count as much as this many articles beside those of the window.
+_PRIOR_ARTICLES = 500.0
+_RAREST = 0.0005
+# A window of few articles has hardly a subject of its own: its mean is drawn towards nothing by this many.
+_PRIOR_MEANINGS = 50.0
+_CROWD = 10
+# How alike to its nearest an article is taken to be for each of the ten that the window lacks.
+_LONELY_WORDS, _LONELY_MEANING, _LONELY_NAMES, _LONELY = 0.06, 0.35, 0.1, 0.15
+_COMPANY = 0.08
+_LEAST_HOURS = 3.0
+_ROWS_AT_ONCE, _PAIRS_AT_ONCE = 512, 100_000
 
 
 class Window:
-    """Rows are readings in order of arrival. A word weighs less the more *stories* of the window use it: the word that one
-    big story repeats stays telling, the company named in every second story does not."""
+    """`left` and `right` are the rows of each pair, left below right. Roundups are in no pair; nor is what lies more than
+    `hours` apart. Words weigh by rarity, in the window and in the language."""
 
-    def __init__(self, vectors: Vectors, hours: float) -> None:
-        self.hours = hours
-        self._vectors = vectors
-        self._clear()
+    def __init__(self, readings: Sequence[Reading], vectors: Vectors, hours: float) -> None:
+        self.readings = readings
+        self._words = _unit_rows(_weigh([one.words for one in readings], vectors))
+        self._title = _unit_rows(_weigh([dict.fromkeys(sorted(one.title_words), 1.0) for one in readings], vectors))
+        names = _weigh([one.names for one in readings], vectors)
+        self._names, self._names_found = _unit_rows(names), _root(names)
+        self._meaning = np.stack([one.vector for one in readings])
+        self._title_meaning = np.stack([one.title_vector for one in readings])
+        self._own, self._own_title = _own(self._meaning), _own(self._title_meaning)
+        self._time = np.array([np.nan if one.hours is None else one.hours for one in readings])
+        self._length = np.array([one.length for one in readings])
+        self.left, self.right = self._find_pairs(hours)
+        self._found = self._basics(self.left, self.right)
+        self._measure_crowds()
 
-    def _clear(self) -> None:
-        self.readings: list[Reading] = []
-        self.clusters: list[str] = []
-        self.members: dict[str, list[int]] = {}
-        self.row_of: dict[str, int] = {}
-        self._terms: dict[str, int] = {}
-        self._common = np.ones(4096)
-        self._stories_with = np.zeros(4096)
-        self._uses: dict[str, Counter[int]] = {}
-        self._postings: dict[int, list[int]] = {}
-        self._words, self._title = TermTable(96), TermTable(32)
-        self._names, self._title_names = TermTable(48), TermTable(24)
-        self._meaning, self._title_meaning, self._time = Table(np.float32), Table(np.float32), Table(np.float64)
-        self._rarity: npt.NDArray[np.float64] | None = None
-        self._oldest = float("inf")
+    def compare(self, left: Rows, right: Rows) -> Floats:
+        """Shape (len(FIGURES), len(left)): the figures of each pair."""
+        words, own, meaning, names = self._found if left is self.left else self._basics(left, right)
+        likeness = (words + own) / 2
+        numbers, clash = self._numbers(left, right)
+        best, other = self._likest[left], self._likest[right]
+        return np.stack([
+            words, _products(self._title, left, right), meaning, _products(self._title_meaning, left, right), own,
+            _products(self._own_title, left, right), names,
+            np.log1p(_products(self._names_found, left, right) / 5), numbers, clash,
+            np.minimum(self._length[left], self._length[right]), self._days(left, right),
+            _per_crowd(words, self._words_near, left, right), _per_crowd(meaning, self._meaning_near, left, right),
+            _per_crowd(names, self._names_near, left, right), likeness, _per_crowd(likeness, self._likeness_near, left, right),
+            likeness / np.maximum(0.02, np.maximum(best, other)), likeness / np.maximum(0.02, np.minimum(best, other)),
+            _products(self._neighbours, left, right), np.full(len(left), math.log(len(self.readings))),
+        ])  # fmt: skip
 
-    def __len__(self) -> int:
-        return len(self.row_of)
+    def _find_pairs(self, hours: float) -> tuple[Rows, Rows]:
+        """Each article with its nearest by words and meaning together, as (left, right) rows in order."""
+        count = len(self.readings)
+        shut = np.array([one.roundup for one in self.readings], dtype=bool)
+        found = [np.zeros(0, dtype=np.int64)]
+        for start in range(0, count, _ROWS_AT_ONCE):
+            rows = np.arange(start, min(count, start + _ROWS_AT_ONCE))
+            score = (self._words[rows] @ self._words.T).toarray() + self._own[rows] @ self._own.T
+            far = np.nan_to_num(np.abs(self._time[rows, None] - self._time[None, :])) > hours
+            score[far | shut[None, :] | shut[rows, None] | (rows[:, None] == np.arange(count))] = -np.inf
+            for row, scores in zip(rows, score, strict=True):
+                near = _nearest(scores)
+                found.append(np.minimum(row, near) * count + np.maximum(row, near))
+        keys = np.unique(np.concatenate(found))
+        return keys // max(count, 1), keys % max(count, 1)
 
-    def put(self, reading: Reading, cluster: str) -> None:
-        """Add a reading that belongs to a cluster."""
-        row = len(self.readings)
-        self.readings.append(reading)
-        self.clusters.append(cluster)
-        self.members.setdefault(cluster, []).append(row)
-        self.row_of[reading.article.id] = row
-        words = self._number(reading.words)
-        names = self._number(reading.names)
-        self._words.append(words)
-        self._names.append(names)
-        self._title.append(self._number(dict.fromkeys(sorted(reading.title_words), 1.0)))
-        self._title_names.append(self._number({name: reading.names[name] for name in sorted(reading.title_names)}))
-        self._meaning.append(reading.vector)
-        self._title_meaning.append(reading.title_vector)
-        self._time.append(np.array([np.nan if reading.hours is None else reading.hours]))
-        if reading.hours is not None:
-            self._oldest = min(self._oldest, reading.hours)
-        self._count(cluster, words.keys() | names.keys(), row)
+    def _basics(self, left: Rows, right: Rows) -> tuple[Floats, Floats, Floats, Floats]:
+        """Words, own meaning, meaning and names: what most of the figures are made of."""
+        words, own = _products(self._words, left, right), _products(self._own, left, right)
+        return words, own, _products(self._meaning, left, right), _products(self._names, left, right)
 
-    def expire(self, now: float) -> None:
-        """Let go of readings from before the window that ends at `now` (hours); those without a time stay."""
-        if now - self.hours <= self._oldest:
-            return
-        old = [row for row in self.row_of.values() if (self.readings[row].hours or now) < now - self.hours]
-        for row in old:
-            self._forget(row)
-        self._oldest = min((self.readings[row].hours or now for row in self.row_of.values()), default=now)
-        if len(self.readings) - len(self.row_of) > len(self.row_of) + _DEAD_KEPT:
-            kept = [(self.readings[row], self.clusters[row]) for row in self.row_of.values()]
-            self._clear()
-            for reading, cluster in kept:
-                self.put(reading, cluster)
+    def _measure_crowds(self) -> None:
+        """How alike each article is to its nearest: what `compare` measures a pair against."""
+        left, right, count = self.left, self.right, len(self.readings)
+        words, own, meaning, names = self._found
+        likeness = (words + own) / 2
 
-    def nearest(self, reading: Reading, limit: int) -> Rows:
-        """The rows most likely to tell the same event, by meaning and by rare words in common; closest first."""
-        if not self.row_of:
-            return np.zeros(0, dtype=np.int64)
-        # einsum, as a matrix product this small costs more in waking threads than in work.
-        score = np.einsum("ij,j->i", self._meaning.rows, reading.vector).astype(np.float64)
-        numbers = self._number(reading.words)
-        rarity = self._rarities()
-        for number in numbers:
-            holders = self._postings.get(number, [])
-            if 0 < len(holders) <= _POSTINGS_READ:
-                score[holders] += 0.05 * rarity[number]
-        rows = self._eligible(reading)
-        return rows[np.argsort(-score[rows], kind="stable")[:limit]]
+        def crowd(values: Floats, lonely: float, most: int = _CROWD) -> Floats:
+            return _mean_of_top(left, right, values, count, most, lonely)
 
-    def compare(self, reading: Reading, rows: Rows) -> npt.NDArray[np.float64]:
-        """One line of FIGURES a row: likenesses between 0 and 1, shared weight as a logarithm, rare names as a count."""
-        in_words, in_names = self._number(reading.words), self._number(reading.names)
-        in_title = self._number(dict.fromkeys(sorted(reading.title_words), 1.0))
-        rarity = self._rarities()
-        words, shared_words, words_in_common = self._words.cosine(in_words, rows, rarity)
-        title, _, _ = self._title.cosine(in_title, rows, rarity)
-        names, shared_names, _ = self._names.cosine(in_names, rows, rarity)
-        return np.stack(
-            [
-                words,
-                title,
-                np.maximum(self._meaning.rows[rows] @ reading.vector, 0),
-                np.maximum(self._title_meaning.rows[rows] @ reading.title_vector, 0),
-                names,
-                np.log1p(shared_words / 10),
-                np.log1p(shared_names / 5),
-                self._titles_named(reading, rows, rarity),
-                *self._numbers_shared(reading, rows),
-                np.clip(3 - words_in_common, 0, 2) / 2 * _GUESSING_STORIES / (_GUESSING_STORIES + len(self.members)),
-                self._names_alone(reading, words, rows, rarity),
-            ],
-            axis=1,
-        )
+        self._words_near, self._names_near = crowd(words, _LONELY_WORDS), crowd(names, _LONELY_NAMES)
+        self._meaning_near, self._likeness_near = crowd(meaning, _LONELY_MEANING), crowd(likeness, _LONELY)
+        self._likest = crowd(likeness, _LONELY, 1)
+        kept, all_rows = words >= _COMPANY, np.arange(count)
+        ends = np.concatenate([left[kept], right[kept], all_rows]), np.concatenate([right[kept], left[kept], all_rows])
+        values = np.concatenate([words[kept], words[kept], np.ones(count)])
+        self._neighbours = _unit_rows(sparse.csr_array((values, ends), shape=(count, count)))
 
-    def _names_alone(
-        self, reading: Reading, words: npt.NDArray[np.float64], rows: Rows, rarity: npt.NDArray[np.float64]
-    ) -> npt.NDArray[np.float64]:
-        """Rare names in common beyond two, where hardly a word is shared besides: outlets that tell one event in words of
-        their own still have to name who it happened to. Up to 3; only near in time, as the same names meet again."""
-        if reading.hours is None:
-            return np.zeros(len(rows))
-        beyond = np.clip(self._names.count_rare(self._number(reading.names), rows, rarity, _RARE) - 2, 0, 3)
-        near = np.abs(self._time.rows[rows, 0] - reading.hours) <= _NAMES_HOURS  # false where a time is unknown
-        alone: npt.NDArray[np.float64] = beyond * np.clip(1 - 2.5 * words, 0, 1) * near
-        return alone
-
-    def days_apart(self, reading: Reading, rows: Rows) -> npt.NDArray[np.float64]:
-        """Days between the reading and each row; 0 where either time is unknown."""
-        if reading.hours is None:
-            return np.zeros(len(rows))
-        apart: npt.NDArray[np.float64] = np.abs(self._time.rows[rows, 0] - reading.hours) / 24
-        apart[np.isnan(apart)] = 0.0
+    def _days(self, left: Rows, right: Rows) -> Floats:
+        """0 hours count where either time is unknown. Under three hours the times say when a feed was written, not an event."""
+        apart: Floats = np.maximum(np.nan_to_num(np.abs(self._time[left] - self._time[right])), _LEAST_HOURS) / 24
         return apart
 
-    def _numbers_shared(self, reading: Reading, rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def _numbers(self, left: Rows, right: Rows) -> tuple[Floats, Floats]:
         """How far the telling numbers agree, and whether both have some and none agrees."""
-        share, clash = np.zeros(len(rows)), np.zeros(len(rows))
-        if reading.numbers:
-            for place, row in enumerate(rows):
-                if theirs := self.readings[row].numbers:
-                    common = len(reading.numbers & theirs)
-                    share[place] = common / (len(reading.numbers) * len(theirs)) ** 0.5
-                    clash[place] = not common
+        share, clash = np.zeros(len(left)), np.zeros(len(left))
+        sets = [one.numbers for one in self.readings]
+        some = np.array([bool(one) for one in sets], dtype=bool)
+        for place in np.flatnonzero(some[left] & some[right]):
+            one, other = sets[left[place]], sets[right[place]]
+            common = len(one & other)
+            share[place] = common / (len(one) * len(other)) ** 0.5
+            clash[place] = not common
         return share, clash
 
-    def _titles_named(self, reading: Reading, rows: Rows, rarity: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Of the weight of the names in both titles, the share that the other article names anywhere."""
-        mine = self._number({name: reading.names[name] for name in sorted(reading.title_names)})
-        found_mine = self._names.weight_of(mine, rows, rarity)
-        all_mine = sum(weight * rarity[name] for name, weight in mine.items())
-        found_theirs = self._title_names.weight_of(self._number(reading.names), rows, rarity, ours=False)
-        total = all_mine + self._title_names.weight_of(None, rows, rarity)
-        share = np.zeros(len(rows))
-        np.divide(found_mine + found_theirs, total, out=share, where=total > 0)
-        return share
 
-    def _eligible(self, reading: Reading) -> Rows:
-        rows = np.fromiter(self.row_of.values(), dtype=np.int64, count=len(self.row_of))
-        return rows[self.days_apart(reading, rows) * 24 <= self.hours]
+def _nearest(scores: npt.NDArray[np.float64]) -> Rows:
+    """Rows of the nearest, in no order."""
+    most = min(NEAREST, len(scores))
+    alike = int(np.count_nonzero(scores > _ALIKE))
+    if alike > most:
+        most = min(alike, _MOST)
+    rows = np.argpartition(-scores, most - 1)[:most]
+    return rows[scores[rows] > _LEAST_ALIKE]
 
-    def _number(self, weights: Mapping[str, float]) -> dict[int, float]:
-        numbered = {}
-        for term, weight in weights.items():
-            number = self._terms.get(term)
-            if number is None:
-                number = self._terms[term] = len(self._terms) + 1
-                if number >= len(self._common):
-                    self._common = np.concatenate([self._common, np.ones(len(self._common))])
-                    self._stories_with = np.concatenate([self._stories_with, np.zeros(len(self._stories_with))])
-                self._common[number] = background(term, self._vectors)
-            numbered[number] = weight
-        return numbered
 
-    def _count(self, cluster: str, terms: Iterable[int], row: int) -> None:
-        uses = self._uses.setdefault(cluster, Counter())
-        for term in terms:
-            self._postings.setdefault(term, []).append(row)
-            if not uses[term]:
-                self._stories_with[term] += 1
-            uses[term] += 1
-        self._rarity = None
+def _weigh(rows: Sequence[Mapping[str, float]], vectors: Vectors) -> sparse.csr_array:
+    """A row of weights times rarity each, a column a term."""
+    columns: dict[str, int] = {}
+    ends, places, weights = [0], [], []
+    for row in rows:
+        for term, weight in row.items():
+            places.append(columns.setdefault(term, len(columns)))
+            weights.append(weight)
+        ends.append(len(places))
+    shape = (len(rows), max(1, len(columns)))
+    found = sparse.csr_array((np.array(weights, dtype=float), np.array(places, dtype=np.int64), np.array(ends)), shape=shape)
+    articles = np.bincount(found.indices, minlength=shape[1])
+    common = np.array([background(term, vectors) for term in columns] or [1.0])
+    shares = (common * _PRIOR_ARTICLES + articles) / (_PRIOR_ARTICLES + len(rows))
+    return (found @ sparse.diags_array(-np.log(np.minimum(shares + _RAREST, 1.0)))).tocsr()
 
-    def _forget(self, row: int) -> None:
-        reading, cluster = self.readings[row], self.clusters[row]
-        del self.row_of[reading.article.id]
-        self.members[cluster].remove(row)
-        uses = self._uses[cluster]
-        for term in self._number(reading.words).keys() | self._number(reading.names).keys():
-            self._postings[term].remove(row)
-            uses[term] -= 1
-            if not uses[term]:
-                self._stories_with[term] -= 1
-        if not self.members[cluster]:
-            del self.members[cluster], self._uses[cluster]
-        self._rarity = None
 
-    def _rarities(self) -> npt.NDArray[np.float64]:
-        if self._rarity is None or len(self._rarity) <= len(self._terms):
-            used = len(self._terms) + 1
-            prior = self._common[:used] * _PRIOR_STORIES + self._stories_with[:used]
-            self._rarity = -np.log(np.minimum(prior / (_PRIOR_STORIES + len(self.members)) + _RAREST, 1.0))
-        return self._rarity
+def _root(matrix: sparse.csr_array) -> sparse.csr_array:
+    """So that the product of two rows is the summed weight of what they share."""
+    return sparse.csr_array((np.sqrt(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
 
+
+def _unit_rows(matrix: sparse.csr_array) -> sparse.csr_array:
+    length = np.sqrt(matrix.multiply(matrix).sum(axis=1))
+    return (sparse.diags_array(1 / np.where(length > 0, length, 1.0)) @ matrix).tocsr()
+
+
+def _own(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Unit vectors less their mean; a row of zeros, which says nothing, stays one."""
+    said = rows.any(axis=1)
+    moved = rows - rows[said].sum(axis=0) / (said.sum() + _PRIOR_MEANINGS)
+    length = np.linalg.norm(moved, axis=1, keepdims=True)
+    unit: npt.NDArray[np.float32] = moved / np.where(length > 0, length, 1.0) * said.reshape(-1, 1)
+    return unit
+
+
+def _products(matrix: sparse.csr_array | npt.NDArray[np.float32], left: Rows, right: Rows) -> Floats:
+    """The product of the two rows of each pair."""
+    found = np.zeros(len(left))
+    for start in range(0, len(left), _PAIRS_AT_ONCE):
+        part = slice(start, start + _PAIRS_AT_ONCE)
+        one, other = matrix[left[part]], matrix[right[part]]
+        if isinstance(one, np.ndarray):
+            found[part] = np.einsum("ij,ij->i", one, other)
+        else:
+            found[part] = one.multiply(other).sum(axis=1)
+    return found
+
+
+def _mean_of_top(left: Rows, right: Rows, values: Floats, count: int, most: int, missing: float) -> Floats:
+    """Per row, the mean of its highest values; each one that it lacks counts as `missing`."""
+    rows, both = np.concatenate([left, right]), np.concatenate([values, values])
+    order = np.lexsort((-both, rows))
+    rows, both = rows[order], both[order]
+    kept = np.arange(len(rows)) - np.searchsorted(rows, rows) < most
+    total = np.bincount(rows[kept], both[kept], minlength=count)
+    held = np.bincount(rows[kept], minlength=count)
+    mean: Floats = np.maximum(total + (most - held) * missing, 0) / most
+    return mean
+
+
+def _per_crowd(values: Floats, crowd: Floats, left: Rows, right: Rows) -> Floats:
+    scaled: Floats = values / np.maximum(0.02, np.sqrt(crowd[left] * crowd[right]))
+    return scaled

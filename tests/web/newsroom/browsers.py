@@ -19,7 +19,8 @@ def find_address(name: str, issue: Any) -> str:
     """Return the address of the desk's page or action called `name`, for `issue` and its first story."""
     from worker.web.newsroom.urls import urlpatterns
 
-    given = {"issue_id": issue.pk, "placement_id": issue.placements.first().pk, "newsletter": "aitrends",
-             "uid": "MQ", "token": "a-b"}
+    first = issue.placements.first()
+    given = {"issue_id": issue.pk, "placement_id": first.pk, "story_id": first.story_id, "entry_id": 1,
+             "newsletter": "aitrends", "uid": "MQ", "token": "a-b"}
     pattern = next(pattern for pattern in urlpatterns if pattern.name == name)
     return reverse(f"desk:{name}", kwargs={key: given[key] for key in pattern.pattern.converters})

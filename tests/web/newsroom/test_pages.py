@@ -67,9 +67,9 @@ def _read_pages(desk: Client, issue: Issue) -> dict[str, str]:
 def test_hostile_words_stay_words_on_every_page(hostile_issue: Issue, desk: Client, state: str) -> None:
     Issue.objects.update(state=state, note=HOSTILE)
     pages = _read_pages(desk, hostile_issue)
-    assert {"front", "issue", "feeds", "stories", "audit"} <= set(pages)
+    assert {"front", "issue", "feeds", "stories", "story", "audit"} <= set(pages)
     assert {name: find_faults(page) for name, page in pages.items() if find_faults(page)} == {}
-    for name in ("issue", "stories", "feeds", "audit"):
+    for name in ("issue", "stories", "story", "feeds", "audit"):
         assert "&lt;script&gt;alert(1)" in pages[name], f"{name} shows the words"
 
 

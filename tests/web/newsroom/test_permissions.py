@@ -14,7 +14,8 @@ RULES = {
     "rewrite": "editor", "move": "editor", "drop": "editor", "restore": "editor", "retitle": "editor",
     "correct": "editor", "approve": "approver", "withdraw": "approver", "reject": "approver", "reopen": "approver",
     "send": "approver", "resume": "approver", "cancel": "approver", "feeds": "editor", "stories": "editor",
-    "audit": "editor",
+    "audit": "editor", "story": "editor", "merge-stories": "editor", "split-story": "editor", "undo-ruling": "editor",
+    "renew": "editor", "waive": "editor", "pull-in": "editor",
 }
 KEPT_FROM_VISITORS = sorted(name for name, rule in RULES.items() if rule != "anyone")
 FOR_APPROVERS = sorted(name for name, rule in RULES.items() if rule == "approver")

@@ -11,10 +11,20 @@ from django.views.decorators.http import require_POST
 from worker.errors import BroadsheetError, NotFoundError
 from worker.issues import corrections, edit
 from worker.web.errors import status_of
-from worker.web.newsroom.forms import CorrectionForm, MoveForm, PlainForm, RetitleForm, RevisionForm, RewriteForm
+from worker.web.newsroom.forms import (
+    CorrectionForm,
+    MoveForm,
+    PlainForm,
+    PullForm,
+    RetitleForm,
+    RevisionForm,
+    RewriteForm,
+    WaiveForm,
+)
 from worker.web.newsroom.guards import editor_of, for_editors
 from worker.web.newsroom.issue import show_issue
-from worker.web.newsroom.sheet import Kept, find_issue
+from worker.web.newsroom.placed import Kept
+from worker.web.newsroom.sheet import find_issue
 
 
 @for_editors
@@ -51,6 +61,31 @@ def restore(request: HttpRequest, issue_id: int, placement_id: int) -> HttpRespo
 
 @for_editors
 @require_POST
+def renew(request: HttpRequest, issue_id: int, placement_id: int) -> HttpResponse:
+    """Take the words that the machine has for a story now."""
+    return answer(request, issue_id, RevisionForm(request.POST), "renew", placement_id,
+                  lambda form: edit.renew(issue_id, editor=editor_of(request), placement_id=placement_id, **form))
+
+
+@for_editors
+@require_POST
+def waive(request: HttpRequest, issue_id: int, placement_id: int) -> HttpResponse:
+    """Let a sentence stand that no source bears out, for a reason."""
+    return answer(request, issue_id, WaiveForm(request.POST), "waive", placement_id, lambda form: edit.waive(
+        issue_id, editor=editor_of(request), placement_id=placement_id, revision=form["revision"], text=form["said"],
+        reason=form["reason"]))
+
+
+@for_editors
+@require_POST
+def pull_in(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Place a story that was left out."""
+    return answer(request, issue_id, PullForm(request.POST), "pull-in", None,
+                  lambda form: edit.pull_in(issue_id, editor=editor_of(request), **form))
+
+
+@for_editors
+@require_POST
 def retitle(request: HttpRequest, issue_id: int) -> HttpResponse:
     """Save the subject and the preheader."""
     return answer(request, issue_id, RetitleForm(request.POST), "retitle", None,
@@ -82,5 +117,5 @@ def answer(
         return show_issue(request, find_issue(issue_id), status=status_of(error), trouble=trouble, kept=kept)
     if getattr(request, "htmx", False):
         return show_issue(request, find_issue(issue_id))
-    anchor = f"#story-{placement_id}" if placement_id else "#decision"
+    anchor = f"#story-{placement_id}" if placement_id else "#left-out" if name == "pull-in" else "#decision"
     return redirect(reverse("desk:issue", args=[issue_id]) + anchor)

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from worker.issues.corrections import CORRECTION_LENGTH
-from worker.issues.edit import HEADLINE_LENGTH, NOTE_LENGTH, SUBJECT_LIMIT, SUMMARY_LENGTH
+from worker.issues.edit import HEADLINE_LENGTH, NOTE_LENGTH, REASON_LEAST, SUBJECT_LIMIT, SUMMARY_LENGTH
 
 
 class PlainForm(forms.Form):
@@ -27,6 +27,24 @@ class LineField(forms.CharField):
 
     def to_python(self, value: object) -> str:
         return " ".join(str(super().to_python(value)).split())
+
+
+class NumberField(forms.IntegerField):
+    """A row's number; a longer one than any row has is refused before it is looked for."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, max_value=2**63 - 1, **kwargs)
+
+
+class NumbersField(forms.TypedMultipleChoiceField):
+    """The numbers of the boxes that were ticked."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(coerce=int, error_messages={"required": "tick at least one."}, **kwargs)
+
+    def valid_value(self, value: object) -> bool:
+        """Any row's number will do; whether there is such a row is for the room to say."""
+        return str(value).isascii() and str(value).isdecimal() and len(str(value)) < 19
 
 
 class SignInForm(forms.Form):
@@ -59,6 +77,45 @@ class MoveForm(RevisionForm):
     """Where a story goes: a place counted from 1, as the page shows it."""
 
     to = forms.IntegerField(label="Place", min_value=1, max_value=1000)
+
+
+class WaiveForm(RevisionForm):
+    """The words of a headline or a sentence exactly as the page shows them, and why they may stand without a source."""
+
+    said = forms.CharField(label="Sentence", max_length=SUMMARY_LENGTH, strip=False)
+    reason = LineField(label="Reason", min_length=REASON_LEAST, max_length=NOTE_LENGTH)
+
+
+class PullForm(RevisionForm):
+    """A story that the draft leaves out."""
+
+    story_id = NumberField(label="Story")
+
+
+class MergeForm(PlainForm):
+    """The stories ticked or chosen, and one typed as a number; `clean` puts them together under "stories"."""
+
+    story = NumbersField(label="Stories", required=False)
+    other = NumberField(label="Number", required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Put what was ticked and what was typed together."""
+        given = super().clean() or self.cleaned_data
+        stories = {*(given.get("story") or ()), given.get("other")} - {None}
+        if len(stories) < 2 and not self.errors:
+            self.add_error("story", "choose the stories that are one event, two or more.")
+        return {**given, "stories": stories}
+
+
+class SplitForm(PlainForm):
+    """The reports of a story that are another event."""
+
+    item = NumbersField(label="Reports")
+
+    def clean(self) -> dict[str, Any]:
+        """Name them in the plural."""
+        given = super().clean() or self.cleaned_data
+        return {**given, "items": set(given.get("item") or ())}
 
 
 class RetitleForm(RevisionForm):

@@ -9,10 +9,11 @@ from worker.press.render import read_proof
 from worker.storage.models import Issue, IssueState
 from worker.web.headers import FOREIGN_POLICY
 from worker.web.newsroom.guards import for_editors
-from worker.web.newsroom.sheet import Kept, count_readers, find_issue, read_sheet
+from worker.web.newsroom.placed import Kept
+from worker.web.newsroom.sheet import count_readers, find_issue, read_sheet
 
 LIMITS = {"headline": edit.HEADLINE_LENGTH, "summary": edit.SUMMARY_LENGTH, "subject": edit.SUBJECT_LIMIT,
-          "note": edit.NOTE_LENGTH, "correction": corrections.CORRECTION_LENGTH}
+          "note": edit.NOTE_LENGTH, "correction": corrections.CORRECTION_LENGTH, "reason": edit.REASON_LEAST}
 
 
 @for_editors

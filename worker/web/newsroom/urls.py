@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from worker.web.newsroom import decisions, edits, entry, front, issue, news
+from worker.web.newsroom import decisions, edits, entry, front, issue, news, regroup, stories, story
 
 app_name = "desk"
 _STORY = "issues/<int:issue_id>/stories/<int:placement_id>"
@@ -22,6 +22,9 @@ urlpatterns = [
     path(f"{_STORY}/move/", edits.move, name="move"),
     path(f"{_STORY}/drop/", edits.drop, name="drop"),
     path(f"{_STORY}/restore/", edits.restore, name="restore"),
+    path(f"{_STORY}/renew/", edits.renew, name="renew"),
+    path(f"{_STORY}/waive/", edits.waive, name="waive"),
+    path("issues/<int:issue_id>/pull-in/", edits.pull_in, name="pull-in"),
     path("issues/<int:issue_id>/retitle/", edits.retitle, name="retitle"),
     path("issues/<int:issue_id>/correct/", edits.correct, name="correct"),
     path("issues/<int:issue_id>/approve/", decisions.approve, name="approve"),
@@ -32,6 +35,10 @@ urlpatterns = [
     path("issues/<int:issue_id>/resume/", decisions.resume, name="resume"),
     path("issues/<int:issue_id>/cancel/", decisions.cancel, name="cancel"),
     path("feeds/", news.feeds, name="feeds"),
-    path("stories/", news.stories, name="stories"),
+    path("stories/", stories.stories, name="stories"),
+    path("stories/merge/", regroup.merge, name="merge-stories"),
+    path("stories/<int:story_id>/", story.story, name="story"),
+    path("stories/<int:story_id>/split/", regroup.split, name="split-story"),
+    path("rulings/<int:entry_id>/undo/", regroup.undo, name="undo-ruling"),
     path("audit/", news.audit, name="audit"),
 ]

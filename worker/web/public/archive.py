@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from worker import editorial
 from worker.issues.wording import clean_url
 from worker.readers.preferences import title_of
-from worker.storage.models import Correction, Issue, IssueState, Placement, Section
+from worker.storage.models import Correction, Issue, IssueState, Kind, Placement, Section
 
 PAGE = 40  # issues, or corrections, on one page
 
@@ -31,7 +31,7 @@ def latest_issue() -> Issue | None:
 
 def lay_out(issue: Issue) -> dict[str, Any]:
     """Return what the templates show of one issue."""
-    placed = list(issue.placements.filter(dropped=False).order_by("position", "id"))
+    placed = list(issue.placements.filter(dropped=False).select_related("story", "since").order_by("position", "id"))
     lead = next((row.headline for row in placed if row.section == Section.LEAD), "")
     return {
         "issue": issue, "newsletter_title": title_of(issue.newsletter), "day": issue_day(issue),
@@ -47,7 +47,10 @@ def _tell(placement: Placement) -> dict[str, Any]:
     sources = [{"outlet": source.get("outlet") or source.get("title") or "source", "title": source.get("title", ""),
                 "url": clean_url(source.get("url", ""))} for source in placement.sources]
     return {"id": placement.pk, "lead": placement.section == Section.LEAD, "headline": placement.headline,
-            "summary": "" if placement.section == Section.SHORT else placement.summary, "sources": sources}
+            "summary": "" if placement.section == Section.SHORT else placement.summary, "sources": sources,
+            "page": f"/stories/{placement.story.slug}/" if placement.story.slug else "",
+            "update": placement.kind == Kind.UPDATE, "since": placement.since,
+            "since_day": issue_day(placement.since) if placement.since else None}
 
 
 def issue_day(issue: Issue) -> date | None:

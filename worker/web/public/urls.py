@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from worker.web.public import archive, confirming, leaving, own, papers, signup, syndication
+from worker.web.public import archive, confirming, leaving, own, papers, signup, stories, syndication
 
 app_name = "public"
 urlpatterns = [
@@ -20,6 +20,7 @@ urlpatterns = [
     path("archive/", archive.archive, name="archive"),
     path("archive/<slug:newsletter>/", archive.archive, name="archive_of"),
     path("archive/<slug:newsletter>/<slug:slug>/", archive.issue, name="issue"),
+    path("stories/<slug:slug>/", stories.story, name="story"),
     path("corrections/", archive.corrections, name="corrections"),
     path("terms/", papers.terms, name="terms"),
     path("terms/<str:version>/", papers.terms, name="terms_version"),

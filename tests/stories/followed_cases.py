@@ -1,0 +1,148 @@
+"""Pairs of invented stories, written for these tests.
+
+Each: (name, days apart, earlier headline, its summary, later headline, its summary).
+"""
+
+FOLLOWS = [
+    ("a deal and its regulator", 9,
+     "Norvane to buy speech firm Larkspur for $900 million",
+     "Norvane has agreed to buy Larkspur, a maker of speech software, for $900 million in cash, the companies said.",
+     "Regulators look into Norvane’s purchase of Larkspur",
+     "The competition authority has opened an inquiry into Norvane’s plan to buy Larkspur. It wants to know what "
+     "becomes of rivals that use Larkspur’s speech software."),
+    ("a launch and its recall", 14,
+     "Amazon starts Cart Agent, which shops by itself",
+     "Amazon has released Cart Agent, software that orders groceries and household goods without being asked each "
+     "time.",
+     "Amazon pulls shopping agent that bought things twice",
+     "Amazon has switched off its Cart Agent, two weeks after launch, because it ordered some goods again when a "
+     "delivery was late."),
+    ("a price and its exception", 3,
+     "OpenAI raises price of ChatGPT Plus to $24 a month",
+     "ChatGPT Plus will cost $24 a month from October instead of $20, OpenAI told its 41 million subscribers. The "
+     "price had stood since 2023.",
+     "Students keep the $20 price of ChatGPT Plus, OpenAI says",
+     "Three days after raising the price of ChatGPT Plus to $24, OpenAI said that students may keep paying $20 a "
+     "month."),
+    ("a suit and its verdict", 31,
+     "Translators sue Anthropic over novels Claude learned from",
+     "Some 1,400 translators have sued Anthropic in Marseille, saying that Claude was trained on novels they had put "
+     "into French.",
+     "Marseille court sends translators’ suit against Anthropic to trial",
+     "A court in Marseille will hear the suit of 1,400 translators who say that Claude learned from their French "
+     "novels."),
+    ("a strike and its end", 12,
+     "Workers walk out at Tessaline chip plant in Gerano",
+     "About 6,800 workers have laid down tools at Tessaline’s chip plant in Gerano over bonuses. Production goes on, "
+     "Tessaline says.",
+     "Tessaline and union settle Gerano dispute",
+     "Workers at Tessaline’s chip plant in Gerano return on Monday after the company raised bonuses by 9 per cent."),
+    ("a leak and its culprit", 20,
+     "Millstone resets 1.1 million access tokens after leak",
+     "Millstone, which keeps models for developers, has reset 1.1 million access tokens that stood open in a log for "
+     "three days.",
+     "Contractor’s script caused Millstone token leak, report says",
+     "A script by a contractor wrote Millstone’s access tokens into an open log, its report on last month’s leak "
+     "says."),
+    ("a bill and its signing", 40,
+     "Senate of Orrin passes chatbot bill for under-16s",
+     "The senate of Orrin has passed SB 1187, which obliges makers of chatbots to check the age of users under 16.",
+     "Orrin’s governor signs SB 1187, the chatbot law",
+     "Governor Ilse Brandt has signed SB 1187. Makers of chatbots must check whether a user is under 16 and pay "
+     "$7,500 for each breach."),
+    ("a site and its second plan", 2,
+     "Meta pauses data center in Marlow County over water",
+     "Meta has stopped work on its $8 billion data center after Marlow County withheld 4.5 million gallons of water a"
+     " day.",
+     "Meta tries again in Marlow County with less water",
+     "Meta has gone back to Marlow County with a data center that would use 420,000 gallons of water a day, a tenth "
+     "of the first plan."),
+    ("a trial of a drug and its result", 45,
+     "First patient in trial of kidney drug ISM-204 designed by AI",
+     "Corvina Labs has given ISM-204, a kidney drug that a model designed, to the first of 180 patients at 22 sites.",
+     "Corvina’s ISM-204 slows kidney disease in mid-stage trial",
+     "The kidney drug ISM-204, designed by a model at Corvina Labs, slowed the disease by a third in a trial with 180"
+     " patients."),
+    ("a chief who leaves and who follows", 18,
+     "Hallworth’s chief executive Petra Lindqvist to step down",
+     "Petra Lindqvist will leave Hallworth, the maker of robot arms, in spring after eleven years.",
+     "Hallworth names Osei to follow Lindqvist as chief executive",
+     "Hallworth has chosen Kwame Osei, who runs its robot arms division, as chief executive. Petra Lindqvist leaves "
+     "in spring."),
+]
+
+OTHER = [
+    ("one company, two deals", 5,
+     "OpenAI hires finance chief from an airline",
+     "OpenAI has named Marguerite Solano chief financial officer. She steered the books of an airline group through "
+     "two rescues.",
+     "OpenAI opens office in Lagos",
+     "OpenAI will open an office in Lagos with 40 people next year, its first in West Africa."),
+    ("one company, two models", 10,
+     "DeepSeek puts off R3 after training runs collapse",
+     "DeepSeek has put off R3, its reasoning model: training on Ascend cards broke off again and again.",
+     "DeepSeek publishes Prover-Mini, a small model for proofs",
+     "DeepSeek has published Prover-Mini, a model with 7 billion parameters that writes proofs in Lean, under an MIT "
+     "licence."),
+    ("one company, two suits", 25,
+     "Painters sue Anthropic over a book of drawings",
+     "Nine painters have sued Anthropic in Utrecht over a book of drawings that Claude learned from.",
+     "Anthropic sues reseller over stolen keys",
+     "Anthropic has sued a reseller in Delaware which, it says, sold access to Claude with stolen keys."),
+    ("one maker, two products", 7,
+     "Apple opens its on-device model to any app",
+     "Any app may call Apple’s on-device model with iOS 27.1, at no cost and without a network.",
+     "Apple’s new earbuds translate into 20 languages",
+     "Apple has shown earbuds that translate talks into 20 languages with the phone’s own model."),
+    ("one lab, two rounds of money", 50,
+     "Harrowgate raises $400 million to check contracts",
+     "The legal start-up Harrowgate has raised $400 million at a value of $5.2 billion.",
+     "Brightmoor raises $400 million to design proteins",
+     "The biology start-up Brightmoor has raised $400 million at a value of $3 billion to design proteins."),
+    ("one kind of event, other people", 3,
+     "Workers strike at Quarrin chip plant in Ebbing",
+     "About 4,100 workers have laid down tools at Quarrin’s chip plant in Ebbing over shifts.",
+     "Dock workers in Ostrava strike over automated cranes",
+     "Dock workers in Ostrava have laid down tools over a plan to automate eight cranes."),
+    ("one country, two laws", 12,
+     "EU delays AI Act duties for smaller companies",
+     "The European Commission will give companies with fewer than 250 employees until May 2027 to meet duties of the "
+     "AI Act.",
+     "EU opens inquiry into app store fees",
+     "The European Commission has opened an inquiry into the fees that app stores charge for purchases elsewhere."),
+    ("one chip maker, plant and price", 15,
+     "TSMC brings 2nm to Arizona a year early",
+     "TSMC will make 2nm wafers in Arizona from 2027, a year earlier than planned.",
+     "TSMC to raise prices by 5 per cent",
+     "TSMC will raise the prices of its most advanced wafers by 5 per cent in January, customers were told."),
+    ("one benchmark, two rounds", 55,
+     "Nvidia leads MLPerf training results",
+     "Nvidia trained the largest model of MLPerf in 11 minutes, AMD in 11.9.",
+     "MLPerf adds a test for video models",
+     "MLPerf will measure video models from spring, the body that runs it said. Nvidia and AMD sit on its board."),
+    ("two outages", 21,
+     "Gemini down for hours in Europe",
+     "Google’s Gemini did not answer for three hours in Europe and Asia after a change to its network.",
+     "Claude down for an hour in the morning",
+     "Anthropic’s Claude did not answer for an hour on Tuesday after a faulty update."),
+    ("one actor, a launch and a view", 6,
+     "Waymo starts driverless rides in London",
+     "Waymo’s first passengers outside the United States got into cars without drivers in London.",
+     "Waymo’s maps bill: what one mile costs",
+     "Mapping a mile of street costs Waymo about as much as a small car, a former engineer reckons."),
+    ("one place, two events", 8,
+     "Corvina opens laboratory in Gerano",
+     "Corvina has opened a laboratory for kidney research in Gerano with 60 places.",
+     "Gerano lets buses drive themselves at night",
+     "The town of Gerano will let two bus lines drive themselves at night from March."),
+    ("one weekly column", 7,
+     "Tool of the week: a spreadsheet that shows its sources",
+     "Our tool of the week is a spreadsheet that shows where each figure comes from.",
+     "Tool of the week: a calendar that says no",
+     "Our tool of the week is a calendar that turns down meetings without an agenda."),
+    ("too long ago", 70,
+     "Norvane to buy speech firm Larkspur for $900 million",
+     "Norvane has agreed to buy Larkspur, a maker of speech software, for $900 million in cash.",
+     "Regulators look into Norvane’s purchase of Larkspur",
+     "The competition authority has opened an inquiry into Norvane’s plan to buy Larkspur for $900 million."),
+]

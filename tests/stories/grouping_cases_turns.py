@@ -1,0 +1,132 @@
+"""Hand-written hard cases of how a story goes on: what is a new turn, a comment or a help page, though every name is the same."""
+
+from tests.stories.grouping_cases import Case
+
+TURN_CASES: list[Case] = [
+    ("the victim's report and, two days later, the culprit's name", [
+        ("a", "Ferncastle says an AI agent broke into its servers",
+         "The clinic software maker found unknown commands in its logs and shut two clusters.", "Wire", 0),
+        ("a", "AI agent hacked Ferncastle, company says",
+         "Ferncastle closed two clusters after finding strange commands.", "Circuit", 5),
+        ("b", "Norvane: it was our model that hacked Ferncastle",
+         "Calliope left its test room during an evaluation, Norvane admitted.", "Wire", 47),
+        ("b", "Norvane admits its Calliope model was behind Ferncastle hack",
+         "The model left a test room on its own.", "Ledger", 49)]),
+    ("the break-in and the victim's demands days later", [
+        ("a", "Norvane admits its Calliope model was behind Ferncastle hack",
+         "The model left a test room on its own.", "Wire", 0),
+        ("b", "Ferncastle's chief wants Norvane to open its logs",
+         "Nadia Brook asked for radical openness in an open letter on Sunday.", "Ledger", 80),
+        ("b", "Open your logs, Ferncastle chief Brook tells Norvane",
+         "Her letter follows last week's admission.", "Circuit", 83)]),
+    ("watermarks of two makers in one week", [
+        ("a", "Norvane will mark text written by Calliope",
+         "An invisible pattern of words lets anyone check, Norvane says.", "Circuit", 0),
+        ("a", "Calliope's text gets an invisible watermark",
+         "Norvane chooses words in a pattern that a tool can find.", "Kiosk", 2),
+        ("b", "Orrery lets users remove the visible watermark from generated pictures",
+         "A switch in the settings is enough.", "Circuit", 30),
+        ("b", "You can now turn off Orrery's watermark on AI pictures", "The hidden mark stays.", "Kiosk", 31)]),
+    ("announced on Monday, explained by its maker on Thursday", [
+        ("a", "Norvane will mark text written by Calliope",
+         "An invisible pattern of words lets anyone check, Norvane says.", "Circuit", 0),
+        ("a", "Calliope's text gets an invisible watermark",
+         "Norvane chooses words in a pattern that a tool can find.", "Kiosk", 2),
+        ("b", "Norvane answers critics: how Calliope's watermark works",
+         "The company published the method and the error rate on Thursday.", "Circuit", 78),
+        ("b", "Norvane publishes the workings of its text watermark",
+         "One text in ten thousand is marked wrongly, it says.", "Kiosk", 80)]),
+    ("what smart people are saying", [
+        ("a", "Jadewave opens the weights of Lotus 3",
+         "Anyone may run the model of 900 billion parameters.", "Wire", 0),
+        ("a", "Lotus 3 is open: Jadewave publishes weights", "The licence allows commercial use.", "Model Watch", 1),
+        ("b", "Here's what smart people are saying about Jadewave's Lotus 3",
+         "We collected the sharpest posts.", "Ledger", 22)]),
+    ("a question for a headline", [
+        ("a", "Norvane launches coding agent Muse Desk", "It runs in a terminal and costs $20 a month.", "Wire", 0),
+        ("a", "Muse Desk is Norvane's new coding agent for the terminal", "A month costs $20.", "Circuit", 1),
+        ("b", "Is Muse Desk the end of the junior programmer?",
+         "An essay on apprenticeship, and what we owe to beginners.", "Kettle", 28)]),
+    ("a manifesto and the columns against it", [
+        ("a", "Norvane's chief publishes 6,000-word essay on AI for everyone",
+         "Anders Vik promises every person an agent of their own.", "Wire", 0),
+        ("a", "Anders Vik posts long essay: an agent for every person",
+         "The chief of Norvane sets out his view of the future.", "Kiosk", 3),
+        ("b", "Anders Vik's essay is exactly why people don't like AI",
+         "Opinion from someone who read all of it.", "Kettle", 9),
+        ("c", "I read Anders Vik's manifesto so you don't have to",
+         "It took three coffees and my patience.", "Capital Line", 50)]),
+    ("the news and a help page", [
+        ("a", "Streamhall trains Kettleby's AI on its users' videos",
+         "Streamers may opt out, Streamhall said on Wednesday.", "Circuit", 0),
+        ("a", "Streamhall users' videos train Kettleby's AI unless they opt out",
+         "A setting was added on Wednesday.", "Ledger", 3),
+        ("b", "How to stop Streamhall from training AI on your streams: a step-by-step guide",
+         "Open the settings, then choose privacy.", "Kiosk", 6)]),
+    ("a model's release and hosts that offer it later", [
+        ("a", "Jadewave releases Lotus 3.2",
+         "The model writes code and costs $0.40 a million tokens.", "Model Watch", 0),
+        ("a", "Lotus 3.2 from Jadewave is out, cheaper and better at code",
+         "A million tokens cost $0.40.", "Circuit", 2),
+        ("b", "Nordhalle Cloud now offers Lotus 3.2 in its European halls",
+         "Customers pay by the hour.", "Ledger", 60)]),
+    ("a model's release and the rival's answer", [
+        ("a", "Jadewave releases Lotus 3.2 with open weights", "It has 2.8 trillion parameters.", "Model Watch", 0),
+        ("b", "Days after Lotus, Skylark previews Finch 8 with 2.4 trillion parameters",
+         "Skylark will open the weights, it said.", "Model Watch", 70)]),
+    ("comparisons of the same models by two hands", [
+        ("a", "Calliope 5 vs Lotus 3 vs Finch 8: which one plans a holiday?", "We let them book trains.", "Kiosk", 0),
+        ("b", "Finch 8 vs Calliope 5: a music video for $100",
+         "Two models, one song and a tight purse.", "Forum", 10)]),
+    ("talks, a smaller deal, a signature", [
+        ("a", "Elmgate in talks to guarantee $250 billion for Norvane's data centres",
+         "Bankers expect a decision in days.", "Wire", 0),
+        ("a", "Elmgate may guarantee $250bn so that Norvane can build", "Talks go on, people said.", "Ledger", 4),
+        ("b", "Norvane signs 20-year lease for 10-gigawatt campus in Marland",
+         "Sandhill Energy builds it, and Elmgate guarantees part of the rent.", "Wire", 90),
+        ("b", "Norvane leases record campus in Marland from Sandhill Energy",
+         "The lease runs 20 years.", "Circuit", 91)]),
+    ("a projection and the figure three days later", [
+        ("a", "Brightcask expects revenue of $190 billion in 2034", "Bankers were shown the projection.", "Wire", 0),
+        ("b", "Brightcask's yearly revenue pace reaches $65 billion",
+         "It was $47 billion in May, people said.", "Wire", 67),
+        ("b", "Brightcask revenue run rate surges to $65B", "In May it stood at $47 billion.", "Circuit", 70)]),
+    ("drones: a wider service and its mishaps", [
+        ("a", "Kettleby's drones will reach 500 towns",
+         "The service grows from twenty towns this year.", "Circuit", 0),
+        ("a", "Kettleby takes its delivery drones to nearly 500 towns",
+         "Parcels of up to two kilos fly.", "Kiosk", 3),
+        ("b", "Kettleby's drones keep landing in ponds",
+         "Customers in Tavari fished parcels from the water.", "Kiosk", 27)]),
+    ("a leak and a reading of it", [
+        ("a", "Orrery earbuds with cameras appear in leaked video",
+         "The clip lay in a test version of its software.", "Kiosk", 0),
+        ("a", "Leaked Orrery video shows earbuds with a camera", "It was found in test software.", "Circuit", 3),
+        ("b", "Why camera earbuds may not be the nightmare you fear",
+         "A lens that never stores a picture is a different thing, says our columnist.", "Kettle", 8)]),
+    ("two departures from one firm in a week", [
+        ("a", "Operations chief Bram Leeuw leaves Norvane",
+         "After eight years he wants to start something new.", "Wire", 0),
+        ("a", "Norvane's Bram Leeuw steps down to start something new", "He ran operations.", "Ledger", 1),
+        ("b", "Norvane loses sales chief Dana Whitlock", "It is the second departure this week.", "Wire", 49),
+        ("b", "Sales chief Dana Whitlock quits Norvane", "She stayed eight months.", "Circuit", 50)]),
+    ("two sides' filings in one suit, two days apart", [
+        ("a", "Orrery asks court to bar Norvane from using its designs",
+         "The motion names eleven former staff.", "Wire", 0),
+        ("a", "Orrery seeks injunction against Norvane over design secrets",
+         "Eleven former employees are named.", "Ledger", 2),
+        ("b", "Norvane asks judge to throw out Orrery's suit",
+         "The motion calls Orrery's own safeguards careless.", "Wire", 52),
+        ("b", "Dismiss it, Norvane tells the judge in Orrery's design case",
+         "Orrery's safeguards were careless, it says.", "Circuit", 54)]),
+    ("a law passed and a law in force", [
+        ("a", "Marland passes law against deepfake apps", "Makers face fines from June.", "Wire", 0),
+        ("b", "Judge refuses to stop Marland's law against deepfake apps",
+         "Pixmaker had sued three days before it took effect.", "Wire", 88),
+        ("b", "Pixmaker loses bid to block Marland deepfake law",
+         "The judge noted how late the suit came.", "Circuit", 90)]),
+    ("one link list, three launches of one form", [
+        ("a", "Pinemoor launches agent browser Skiff", "Skiff clicks through shops on its own.", "Lines", 0),
+        ("b", "Ashcombe launches agent browser Tern", "Tern reads forms and fills them in.", "Lines", 20),
+        ("a", "Pinemoor's Skiff is a browser made for agents", "It clicks through shops by itself.", "Circuit", 2)]),
+]  # fmt: skip

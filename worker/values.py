@@ -1,0 +1,87 @@
+"""A setting's text as it was given comes in; its value comes out, or one line that says what to write instead."""
+
+import re
+from decimal import Decimal, InvalidOperation
+from urllib.parse import urlsplit
+
+from worker.errors import BroadsheetError
+
+_MOST_AMOUNT = Decimal(1_000_000)
+
+
+def check_secret_key(key: str, source: str) -> str:
+    """Return the key; raises BroadsheetError, naming the source, if it could be guessed."""
+    if len(key) < 32 or len(set(key)) < 5:
+        raise BroadsheetError(f"{source} is too weak ({len(key)} characters): give 50 or more random ones, e.g. "
+                              "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'")
+    return key
+
+
+def has_port(url: str) -> bool:
+    """Tell whether the port of an address, if it has one, is a port."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def check_model_url(url: str) -> str:
+    """Return the base address of an OpenAI-compatible server, "" if none is given; raises BroadsheetError.
+
+    A bare host gets the usual /v1; an address copied with its /chat/completions loses that.
+    """
+    if not url:
+        return ""
+    base = url.strip().rstrip("/").removesuffix("/chat/completions").rstrip("/")
+    wanted = ("SUMMARISER_URL: give the address of an OpenAI-compatible server, e.g. http://127.0.0.1:8080/v1 or "
+              "https://api.openai.com/v1")
+    try:
+        parts = urlsplit(base)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and has_port(base)
+    except ValueError:
+        is_address = False
+    if not is_address or not base.isascii() or not base.isprintable() or re.search(r"[\s\\<>\"]", base):
+        raise BroadsheetError(wanted)
+    if parts.username is not None or parts.query or parts.fragment:
+        raise BroadsheetError(f"{wanted}, without user name, ? and #: a key goes into SUMMARISER_API_KEY")
+    return base if parts.path else f"{base}/v1"
+
+
+def check_model_name(name: str, url: str) -> str:
+    """Return the model's name; raises BroadsheetError if there is a server to ask and no usable name."""
+    if url and not name.strip():
+        raise BroadsheetError("SUMMARISER_MODEL is missing: SUMMARISER_URL is set, so name the model to ask there, as its "
+                              "/v1/models lists it; or unset SUMMARISER_URL")
+    if not name.isprintable() or len(name) > 200:
+        raise BroadsheetError("SUMMARISER_MODEL: give the model's name as the server's /v1/models lists it")
+    return name.strip()
+
+
+def check_key(key: str, name: str) -> str:
+    """Return a key that can stand in a header; raises BroadsheetError naming the setting, never the key."""
+    if not key.isascii() or not key.isprintable() or " " in key.strip():
+        raise BroadsheetError(f"{name} holds characters that no key has: copy it again")
+    return key.strip()
+
+
+def check_amount(given: str, name: str) -> Decimal | None:
+    """Return an amount of money, None if none is given; raises BroadsheetError."""
+    if not given.strip():
+        return None
+    try:
+        amount = Decimal(given.strip())
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not (amount.is_finite() and 0 <= amount <= _MOST_AMOUNT):
+        raise BroadsheetError(f"{name} is {given!r}: give an amount such as 0.15, or leave it out")
+    return amount
+
+
+def check_daily_limit(limit: Decimal | None, *, has_prices: bool) -> Decimal | None:
+    """Return the limit; raises BroadsheetError if it could never be reached, or never lets anything be asked."""
+    if limit == 0:
+        raise BroadsheetError("SUMMARISER_DAILY_LIMIT is 0: give an amount above it, or unset SUMMARISER_URL to ask no model")
+    if limit and not has_prices:
+        raise BroadsheetError("SUMMARISER_DAILY_LIMIT counts nothing without prices: set SUMMARISER_PROMPT_PRICE and "
+                              "SUMMARISER_COMPLETION_PRICE, per million tokens")
+    return limit

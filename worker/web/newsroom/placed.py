@@ -1,0 +1,178 @@
+"""An issue's placements in, each as the desk shows it out: its words with what bears them out, its outlets, why it is there."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+
+from worker import editorial
+from worker.issues.evidence import Articles, Checked, check_words, find_placements, read_evidence, read_story_articles
+from worker.issues.wording import clean_line, clean_url
+from worker.storage.models import Issue, Item, Kind, Placement, Section, StoryState, Waiver
+from worker.stories.summary import Claim, Sentence
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What an editor typed into a form that could not be saved, to be shown back: nothing typed is lost."""
+
+    form: str
+    values: Mapping[str, str]
+    placement_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """One outlet's report: `url` is empty unless it may be linked to."""
+
+    outlet: str
+    title: str
+    url: str
+    at: datetime | None
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a sentence; `doubt` says what kind of claim it is if no source has it."""
+
+    text: str
+    doubt: str = ""
+
+
+@dataclass(frozen=True)
+class Support:
+    """An outlet's passage that bears a sentence out; `source` is None if its report is no longer stored."""
+
+    passage: str
+    verbatim: bool
+    source: Source | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A headline or a sentence as the desk shows it. `number` counts from 0 within the story: the headline is 0."""
+
+    checked: Checked
+    number: int
+    stretches: Sequence[Stretch]
+    supports: Sequence[Support]
+    is_open: bool = False
+    reason: str = ""
+
+    @property
+    def text(self) -> str:
+        """The words."""
+        return self.checked.sentence.text
+
+
+@dataclass(frozen=True)
+class StoryOnDesk:
+    """A placement as the desk shows it. `place` counts from 1; `present` is what the machine says now, if it is another thing."""
+
+    placement: Placement
+    place: int
+    sources: Sequence[Source]
+    title: Evidence
+    evidence: Sequence[Evidence]
+    waivers: Sequence[Waiver]
+    present: tuple[str, str] | None
+    headline: str
+    summary: str
+    is_open: bool
+
+    @property
+    def is_short(self) -> bool:
+        """A short item is its headline: its summary is not printed."""
+        return self.placement.section == Section.SHORT
+
+
+def read_stories(issue: Issue, kept: Kept | None) -> tuple[list[StoryOnDesk], list[StoryOnDesk]]:
+    """Return what the issue prints, in order, and what was dropped."""
+    placements = list(find_placements(issue))
+    articles = read_story_articles([placement.story_id for placement in placements])
+    checked = {placement.pk: read_evidence(placement, articles.get(placement.story_id, ())) for placement in placements}
+    sources = read_sources(one.sentence for words in checked.values() for one in words)
+    printed: list[StoryOnDesk] = []
+    dropped: list[StoryOnDesk] = []
+    for placement in placements:
+        shelf = dropped if placement.dropped else printed
+        shelf.append(_show(placement, len(shelf) + 1, checked[placement.pk], sources, kept))
+    return printed, dropped
+
+
+def show_sentences(texts: Iterable[str], articles: Articles) -> list[Evidence]:
+    """Return the machine's own words about a story, checked against the story's items."""
+    checked = [Checked("summary", check_words(clean_line(text), articles), by_editor=False) for text in texts]
+    sources = read_sources(one.sentence for one in checked)
+    return [_show_words(one, number, sources, None) for number, one in enumerate(checked)]
+
+
+def read_sources(sentences: Iterable[Sentence]) -> dict[str, Source]:
+    """Return the report behind each passage of the sentences, by the item's number, in one query."""
+    wanted = {int(passage.item_id) for sentence in sentences for passage in sentence.support}
+    feeds = editorial.load().feeds_by_name()
+    items = Item.objects.filter(pk__in=wanted).select_related("feed").only("title", "url", "at", "feed__name")
+    return {str(item.pk): make_source(feeds[item.feed.name].title if item.feed.name in feeds else item.feed.name,
+                                      item.title, item.url, item.at) for item in items}
+
+
+def make_source(outlet: str, title: str, url: str, at: datetime | None) -> Source:
+    """Return a source whose link a browser may be given."""
+    return Source(outlet, title, clean_url(url), at)
+
+
+def mark_doubts(text: str, doubts: Iterable[Claim]) -> list[Stretch]:
+    """Cut the text at the claims that no source has; a doubt about the whole sentence marks nothing in it."""
+    found: list[tuple[int, int, str]] = []
+    for claim in doubts:
+        at = text.find(claim.text) if claim.kind != "statement" else -1
+        if at >= 0:
+            found.append((at, at + len(claim.text), claim.kind))
+    stretches, done = [], 0
+    for start, end, kind in sorted(found):
+        if start >= done:
+            stretches += [Stretch(text[done:start]), Stretch(text[start:end], kind)]
+            done = end
+    return [stretch for stretch in [*stretches, Stretch(text[done:])] if stretch.text]
+
+
+def _show(
+    placement: Placement, place: int, checked: Sequence[Checked], sources: Mapping[str, Source], kept: Kept | None
+) -> StoryOnDesk:
+    mine = kept if kept and kept.placement_id == placement.pk else None
+    words = mine.values if mine and mine.form == "rewrite" else None
+    shown = [_show_words(one, number, sources, mine) for number, one in enumerate(checked)]
+    return StoryOnDesk(
+        placement=placement, place=place, sources=[_read_source(source) for source in placement.sources],
+        title=shown[0], evidence=shown[1:], waivers=list(placement.waivers.all()), present=_read_present(placement, shown),
+        headline=words["headline"] if words else placement.headline,
+        summary=words["summary"] if words else placement.summary, is_open=words is not None,
+    )
+
+
+def _show_words(checked: Checked, number: int, sources: Mapping[str, Source], kept: Kept | None) -> Evidence:
+    sentence = checked.sentence
+    supports = [Support(passage.text, clean_line(sentence.text) in clean_line(passage.text), sources.get(passage.item_id))
+                for passage in sentence.support]
+    typed = kept.values if kept and kept.form == "waive" and kept.values.get("said") == sentence.text else None
+    return Evidence(checked, number, mark_doubts(sentence.text, checked.doubts), supports, typed is not None,
+                    typed["reason"] if typed else "")
+
+
+def _read_present(placement: Placement, shown: Sequence[Evidence]) -> tuple[str, str] | None:
+    """The headline and summary that the machine has for the story now, if they are others; empty words for an update,
+    which is written anew when it is asked for."""
+    story = placement.story
+    if story.state != StoryState.SUMMARISED:
+        return None
+    if placement.kind == Kind.UPDATE:
+        return ("", "") if placement.edited_by_id or any(one.checked.blocks for one in shown) else None
+    words = clean_line(story.headline), clean_line(story.summary)
+    return None if words == (clean_line(placement.headline), clean_line(placement.summary)) else words
+
+
+def _read_source(source: Mapping[str, Any]) -> Source:
+    at = parse_datetime(source.get("published") or "")
+    return make_source(source.get("outlet", ""), source.get("title", ""), source.get("url", ""), at)
