@@ -134,6 +134,16 @@ def test_a_split_keeps_an_article_out_of_the_whole_story() -> None:
     assert first == second != third
 
 
+def test_a_copy_of_two_articles_that_an_editor_parted_does_not_join_them() -> None:
+    text = "A fire in a Wellmouth computer hall took banks and buses offline for six hours on Sunday, the operator said."
+    grouper = Grouper(cannot_link=[("1", "2")])
+    linked = Article("1", "Banks offline in Wellmouth", "", "Wire", START, url="https://wire.example/1")
+    grouper.seed_many([(linked, "story:1"), (article("2", "Buses stand still as hall burns", text, "Post", 1), "story:2")])
+    grouper.add(Article("3", "Hall fire", text, "Kiosk", START - timedelta(hours=1), url="https://wire.example/1"))
+    assert grouper.clusters()["1"] == "story:1" != grouper.clusters()["2"] == "story:2"
+    assert len(grouper.copies()) == 1
+
+
 def test_a_story_says_what_joined_it() -> None:
     grouper = Grouper()
     grouper.add(article("1", "Tarn Robotics raises $240 million", "Elmwood Partners led the round.", "Ledger", 0))

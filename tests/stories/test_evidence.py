@@ -208,3 +208,9 @@ def test_chinese_figures_and_dates_are_read() -> None:
 def test_any_text_is_answered(sentence: str) -> None:
     assert check_sentence(sentence, STORY).text == sentence
     assert check_sentence(sentence, []).support == ()
+
+
+@pytest.mark.parametrize("piece", ["Apple will buy Larkspur.", "Norvane paid $3"])
+def test_a_piece_of_a_sentence_is_not_borne_out_by_the_whole(piece: str) -> None:
+    told = "Norvane's chief denied reports that Apple will buy Larkspur. Norvane paid $3.5 billion for it, he said."
+    assert doubts(piece, [Article("wire", "Norvane speaks", told, "Wire", TUESDAY)])

@@ -11,7 +11,7 @@ from worker.cli.output import json_option, print_json, print_table, say, stages
 from worker.errors import BroadsheetError
 
 BENCHES = {
-    "grouping": "how well stories are told apart, beside a plain TF-IDF single pass",
+    "grouping": "how well stories are told apart, beside plain TF-IDF; --own: by your editors' rulings",
     "summaries": "ROUGE of the summaries, beside the lead sentences",
     "evidence": "falsified sentences caught, kind by kind, and true ones doubted",
     "gathering": "1,000 feeds, beside feedparser alone",

@@ -269,5 +269,10 @@ def _follow_changes(document: Document, known: dict[str, Item], now: datetime) -
         if (title, summary) != (item.title, item.summary):
             item.title, item.summary, item.url = title, summary, url
             changed.append(item)
+    # Items, then stories, each by number, as grouping locks them: so that neither waits for the other for ever.
+    ids = [item.pk for item in changed]
+    list(Item.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
+    told = [item.story_id for item in changed if item.story_id is not None]
+    list(Story.objects.select_for_update().filter(pk__in=told).order_by("pk").values_list("pk"))
     Item.objects.bulk_update(changed, ["title", "summary", "url"], batch_size=100)
     Story.objects.filter(items__in=changed).update(state=StoryState.OPEN)

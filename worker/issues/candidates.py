@@ -19,6 +19,7 @@ LAST_LEADS = 3  # issues whose lead story is not to lead again at once
 ALIKE = 0.8  # cosine of meaning from which two stories of one draft are compared sentence by sentence
 _NO_ACTORS = {"ai", "us", "uk", "eu", "ceo"}
 LATE = timedelta(hours=12)  # an item that reached us after the last draft may be dated this much before it
+GRACE = timedelta(hours=1)  # what was fetched just before a draft may have been grouped only after it
 
 
 def find_last_end(newsletter: str, now: datetime) -> datetime | None:
@@ -45,13 +46,13 @@ def find_stories(
     names = [feed.name for feed in paper.feeds if newsletter in feed.newsletters]
     inside = Q(at__gt=begin)
     if late_after is not None:
-        inside |= Q(seen_at__gt=late_after, at__gt=begin - LATE)
+        inside |= Q(seen_at__gt=late_after - GRACE, at__gt=begin - LATE)
     # A story with a headline was summarised at least once: an item that joined it a minute ago must not keep it out.
     items = Item.objects.filter(inside, at__lte=end, feed__name__in=names).exclude(story__headline="")
     items = items.filter(story__isnull=False)
     ids = set(items.values_list("story_id", flat=True))
     stories = Story.objects.filter(pk__in=ids).prefetch_related("items__feed").order_by("id")
-    return {story.pk: story for story in stories if clean_line(story.headline)}
+    return {story.pk: story for story in stories if clean_line(story.headline) and story.items.all()}
 
 
 def as_candidate(

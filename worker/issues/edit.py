@@ -15,7 +15,7 @@ from worker.issues.find import lock_issue
 from worker.issues.revise import STATE_WORDS, check_revision, open_draft, record
 from worker.issues.wording import clean_line
 from worker.storage.models import Editor, Issue, IssueState, Placement, Section, Story, StoryState, Waiver
-from worker.stories.memory import recall
+from worker.stories.memory import find_survivor, recall
 
 HEADLINE_LENGTH = 300
 SUMMARY_LENGTH = 2_000
@@ -196,7 +196,7 @@ def _find_placement(issue: Issue, placement_id: int) -> Placement:
 
 def _find_story(story_id: int) -> Story:
     story = Story.objects.select_related("merged_into").filter(pk=story_id).first()
-    story = story.merged_into or story if story else None
+    story = find_survivor(story) if story else None
     if story is None:
         raise NotFoundError(f"there is no story {story_id}; the desk's stories list them")
     if story.state != StoryState.SUMMARISED or not clean_line(story.headline):

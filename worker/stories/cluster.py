@@ -102,7 +102,7 @@ class Grouper:
         """Add readings to the window and let go of those that are too old to be one event with any of them."""
         times = [one.hours for one in readings if one.hours is not None]
         # From the beginning of their step, so that one by one and all at once they meet the same others.
-        earliest = min(times, default=float("-inf")) // _STEP_HOURS * _STEP_HOURS - WINDOW_HOURS
+        earliest = min(times) // _STEP_HOURS * _STEP_HOURS - WINDOW_HOURS if times else float("-inf")
         kept = [one for one in self._window if one.hours is None or one.hours >= earliest]
         self._window = sorted([*kept, *readings], key=_order) if times else [*kept, *readings]
 
@@ -112,17 +112,19 @@ class Grouper:
         window = Window(self._window, self._vectors, WINDOW_HOURS)
         rows = {one.article.id: row for row, one in enumerate(self._window)}
         cannot = list(_pairs_of_rows(self._cannot, rows))
-        parted = {frozenset(pair) for pair in cannot}
-        copies = {row: first for row, first in find_copies(self._window).items() if frozenset((row, first)) not in parted}
-        must = [*copies.items(), *_pairs_of_rows(_through_absent(self._must, rows), rows), *self._settled(cannot)]
+        copies = find_copies(self._window)
         pairs = _Pairs(window, window.left, window.right, self._rate(window, window.left, window.right))
         groups = link(
             len(self._window), pairs.left, pairs.right, pairs.odds, threshold=self._threshold,
             rate=lambda left, right: self._rate(window, left, right),
-            must=must, cannot=cannot,
+            must=_pairs_of_rows(_through_absent(self._must, rows), rows), cannot=cannot,
+            likely=[*copies.items(), *self._settled(cannot)],
         )  # fmt: skip
         self._name(groups)
-        self._copies.update((self._window[row].article.id, self._window[first].article.id) for row, first in copies.items())
+        for row, one in enumerate(self._window):
+            self._copies.pop(one.article.id, None)
+            if row in copies and groups[row] == groups[copies[row]]:
+                self._copies[one.article.id] = self._window[copies[row]].article.id
         self._explain(groups, pairs)
 
     def _settled(self, cannot: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from worker.stories.claims import Claims, read_claims
 from worker.stories.passages import ReadPassage
-from worker.stories.sentences import split_sentences, tidy
+from worker.stories.sentences import drop_lead_in, split_sentences, tidy
 from worker.stories.similarity import Article
 from worker.stories.sources import Sources
 from worker.stories.statements import contradicts, swaps_actors
@@ -22,11 +22,11 @@ _MOST_PASSAGES = 3
 def check_sentence(text: str, articles: Sequence[Article]) -> Sentence:
     """The sentence with the passages of the articles that bear it out, and the claims in it that none of them has.
 
-    A sentence that an article has word for word is borne out whatever it claims. Several sentences of one story are best
-    checked in a row: the articles are read once (see Sources.of).
+    A whole sentence that an article has word for word is borne out whatever it claims; a piece of one may say the opposite.
+    Several sentences of one story are best checked in a row: the articles are read once (see Sources.of).
     """
     found = trace(text, articles)
-    if found is not None:
+    if found is not None and tidy(text) in (found[1], drop_lead_in(found[1])):
         return Sentence(text, (Passage(*found),))
     return hold_against(text, Sources.of(articles))
 

@@ -1,11 +1,12 @@
 """New items in, stories out: each joins the story of the same event or begins one, and stories of the last days are put right."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import combinations
 
+import structlog
 from django.db import transaction
 from django.db.models import Max, Min
 
@@ -15,19 +16,23 @@ from worker.stories.articles import as_article
 from worker.stories.cluster import WINDOW_HOURS, Grouper
 from worker.stories.rulings import read_links
 
+log = structlog.get_logger(__name__)
 BATCH = 2_000  # items decided in one go
+TRIES = 5
 KEPT = "kept:"  # begins the id of a cluster that is a Story row already
 
 
 @dataclass(frozen=True)
 class _Decision:
-    """By item: the cluster it belongs to, why, and the item it repeats. `known` were in stories before, as `story_id` says."""
+    """By item: the cluster it belongs to, why, and the item it repeats. `known` were in stories before, as `story_id` says, of
+    which those `placed` stood in an issue."""
 
     batch: Sequence[Item]
     known: Sequence[Item]
     clusters: Mapping[int, str]
     reasons: Mapping[int, dict[str, object]]
     copies: Mapping[int, int]
+    placed: Collection[int]
 
     @property
     def moved(self) -> list[Item]:
@@ -45,12 +50,16 @@ def group_items() -> int:
 
     Stories of the last 96 hours may be joined or parted as others arrive, but never against an editor's ruling, and never
     one that stands in an issue: what readers were told as one stays one. Deciding takes seconds and happens outside of any
-    transaction; if an item or story was changed meanwhile, nothing is written and it is decided again.
+    transaction; if an item or story was changed meanwhile, nothing is written and it is decided again, a few times; the next
+    run takes what is left.
     """
-    grouped = 0
+    grouped = tries = 0
     while batch := list(Item.objects.filter(state=ItemState.NEW).select_related("feed").order_by("at", "id")[:BATCH]):
         if _write(_decide(batch)):
-            grouped += len(batch)
+            grouped, tries = grouped + len(batch), 0
+        elif (tries := tries + 1) == TRIES:
+            log.warning("stories kept changing while new items were grouped; the next run takes them", items=len(batch))
+            break
     return grouped
 
 
@@ -61,23 +70,24 @@ def _decide(batch: Sequence[Item]) -> _Decision:
                                at__lte=batch[-1].at + margin)
     known = list(near.select_related("feed").order_by("at", "id"))
     must, cannot = read_links([item.pk for item in [*known, *batch]])
-    placed, apart = _placed_links(known)
-    grouper = Grouper(must_link=[*must, *placed], cannot_link=[*cannot, *apart])
+    placed = _find_placed(known)
+    whole, apart = _placed_links(known, placed)
+    grouper = Grouper(must_link=[*must, *whole], cannot_link=[*cannot, *apart])
     grouper.seed_many([(as_article(item, titles), f"{KEPT}{item.story_id}") for item in known])
     grouper.add_many([as_article(item, titles) for item in batch])
     items, found = [*known, *batch], grouper.clusters()
     clusters = {item.pk: found[str(item.pk)] for item in items}
     return _Decision(
-        batch, known, _keep_placed(clusters, known), {item.pk: grouper.explain(str(item.pk)) for item in items},
-        {int(copy): int(original) for copy, original in grouper.copies().items()})
+        batch, known, _keep_placed(clusters, known, placed), {item.pk: grouper.explain(str(item.pk)) for item in items},
+        {int(copy): int(original) for copy, original in grouper.copies().items()}, placed)
 
 
-def _placed_links(known: Sequence[Item]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+def _placed_links(known: Sequence[Item], stories: Collection[int]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Pairs that keep each story placed in an issue whole, and pairs that keep every two of them apart."""
     members = defaultdict(list)
     for item in known:
         members[item.story_id].append(str(item.pk))
-    placed = [members[story] for story in sorted(_find_placed(known))]
+    placed = [members[story] for story in sorted(stories)]
     whole = [(items[0], other) for items in placed for other in items[1:]]
     return whole, [(one[0], other[0]) for one, other in combinations(placed, 2)]
 
@@ -87,9 +97,8 @@ def _find_placed(known: Sequence[Item]) -> set[int]:
     return set(Placement.objects.filter(story__in=stories).values_list("story_id", flat=True))
 
 
-def _keep_placed(clusters: Mapping[int, str], known: Sequence[Item]) -> dict[int, str]:
+def _keep_placed(clusters: Mapping[int, str], known: Sequence[Item], placed: Collection[int]) -> dict[int, str]:
     """Where a story that stands in an issue was joined with a larger one, it is its number that stays."""
-    placed = _find_placed(known)
     renamed = {clusters[item.pk]: f"{KEPT}{item.story_id}" for item in known if item.story_id in placed}
     return {pk: renamed.get(cluster, cluster) for pk, cluster in clusters.items()}
 
@@ -105,7 +114,7 @@ def _write(decision: _Decision) -> bool:
     if {pk: (state, story) for pk, state, story in locked.values_list("pk", "state", "story")} != expected:
         return False
     stories = _lock_stories({decision.clusters[pk] for pk in touched} | {f"{KEPT}{story}" for story in left.values()})
-    if stories is None:
+    if stories is None or not _find_placed(decision.known) <= set(decision.placed):
         return False
     _begin_stories(stories, decision, touched.values())
     for pk, item in touched.items():

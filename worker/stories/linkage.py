@@ -19,19 +19,21 @@ _ROUNDS = 3
 
 def link(
     count: int, left: Rows, right: Rows, odds: Floats, *, threshold: float, rate: Rate,
-    must: Iterable[tuple[int, int]] = (), cannot: Iterable[tuple[int, int]] = (),
+    must: Iterable[tuple[int, int]] = (), cannot: Iterable[tuple[int, int]] = (), likely: Iterable[tuple[int, int]] = (),
 ) -> list[int]:
     """The group of each of `count` rows, named by its first row: average linkage (Sokal and Michener 1958) over log-odds, until
     no two groups have a mean above `threshold`.
 
     `left`, `right` and `odds` are the pairs compared so far; `rate` compares others. `must` is joined first whatever the
-    odds, and `cannot` is never joined, unless `must` has done so.
+    odds; `cannot` is never joined, unless `must` has done so; then `likely` is joined, where nothing forbids it.
     """
     groups = _Groups(count, left, right, odds, threshold)
     for one, other in must:
         groups.force(one, other)
     for one, other in cannot:
         groups.bar(one, other)
+    for one, other in likely:
+        groups.force(one, other)
     groups.join_all()
     for _ in range(_ROUNDS):
         if not groups.sample(rate):
@@ -62,7 +64,7 @@ class _Groups:
 
     def force(self, one: int, other: int) -> None:
         one, other = self.root(one), self.root(other)
-        if one != other:
+        if one != other and other not in self._barred[one]:
             self._join(min(one, other), max(one, other))
 
     def bar(self, one: int, other: int) -> None:

@@ -106,8 +106,11 @@ def undo_ruling(entry_id: int, editor: Editor) -> Regrouping:
         raise NotFoundError(f"there is no merge or split under number {entry_id}; the audit log lists them")
     detail = entry.detail
     touched = find_touched(entry)
-    _lock(touched, merged_too=True)
+    stories, _ = _lock(touched, merged_too=True)
     _refuse_undone(entry, touched)
+    for story in stories:
+        if story.state == StoryState.MERGED and (entry.action == SPLIT or story.pk == detail["kept"]):
+            raise ConflictError(f"story {story.pk} was joined into story {story.merged_into_id} since; split that one instead")
     if entry.action == MERGE:
         for pk, item_ids in detail["merged"].items():
             Item.objects.filter(pk__in=item_ids, story=detail["kept"]).update(story=pk)
