@@ -12,7 +12,7 @@ import numpy.typing as npt
 from worker.stories.agreement import Agreement, Said
 from worker.stories.entities import read_numbers
 from worker.stories.sentences import length_in_words
-from worker.stories.similarity import Article, background, split_words, stem
+from worker.stories.similarity import Article, background, read_stems
 from worker.stories.standalone import find_unexplained, is_addressing, is_dated, is_vague, leans_back, leans_on_context
 from worker.stories.vectors import default_vectors
 
@@ -77,7 +77,7 @@ class Candidate:
 def choose(candidates: Sequence[Candidate], headline: str, agreement: Agreement, wanted: int) -> list[Candidate]:
     """The sentences that together say most of what the sources agree on, in about `wanted` words; each stands on its own or on
     the ones before it. Never what the headline or another sentence says already."""
-    title = frozenset(map(stem, split_words(headline)))
+    title = read_stems(headline)
     open_ones = [one for one in candidates if _own_share(one.words, title) >= _OWN_SHARE_OF_HEADLINE]
     chosen: list[Candidate] = []
     said, share = Said(), 0.0

@@ -10,7 +10,7 @@ from worker.stories.evidence import trace
 from worker.stories.headline import choose_headline
 from worker.stories.novelty import read_told, says_new
 from worker.stories.sentences import drop_lead_in, is_quotable, length_in_words, split_sentences, tidy
-from worker.stories.similarity import Article, split_words, stem
+from worker.stories.similarity import Article, read_stems
 from worker.stories.standalone import is_chatty
 from worker.stories.summary import Passage, Sentence, Summary
 from worker.stories.vectors import Matrix, Vectors, default_vectors
@@ -72,13 +72,9 @@ def _read_candidates(articles: Sequence[Article], vectors: Vectors) -> list[Cand
     found = sorted(found)[:_SENTENCES]
     rows = vectors.encode([text for *_, text in found])
     return [
-        Candidate(text, articles[order], order, position, _words_of(text), tuple(read_tokens(text)), row)
+        Candidate(text, articles[order], order, position, read_stems(text), tuple(read_tokens(text)), row)
         for (position, order, text), row in zip(found, rows, strict=True)
     ]
-
-
-def _words_of(text: str) -> frozenset[str]:
-    return frozenset(map(stem, split_words(text)))
 
 
 def _with_worth(candidate: Candidate, likeness: float) -> Candidate:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from worker.stories.roundups import is_roundup
 from worker.stories.sentences import length_in_words, tidy
-from worker.stories.similarity import Article, split_words, stem
+from worker.stories.similarity import Article, read_stems
 
 _LABEL = re.compile(
     r"^(?:(?:update\s?\d*|breaking(?:\snews)?|exclusive|watch|video|report|rpt|wrapup|analysis|just\sin|developing|"
@@ -35,7 +35,7 @@ def choose_headline(
     which titles readers have not had in other words (they come first)."""
     titles = [clean_title(article.title, article.source) for article in articles]
     agreement = vectors @ centre + (vectors @ vectors.T).mean(axis=1)
-    texts = [frozenset(map(stem, split_words(f"{article.title} {article.summary[:1000]}"))) for article in articles]
+    texts = [read_stems(f"{article.title} {article.summary[:1000]}") for article in articles]
     scores = [
         float(agreement[i]) + 2 * _borne_out(title, texts[:i] + texts[i + 1 :]) - _faults(title, articles[i].title)
         + (4.0 if fresh and fresh[i] else 0.0)
@@ -59,7 +59,7 @@ def clean_title(title: str, source: str | None) -> str:
 
 def _borne_out(title: str, others: Sequence[frozenset[str]]) -> float:
     """How much of the title's wording the other articles use too, between 0 and 1."""
-    words = frozenset(map(stem, split_words(title)))
+    words = read_stems(title)
     return sum(len(words & other) / len(words) for other in others) / len(others) if words and others else 0.0
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from worker.stories.extract import summarise
 from worker.stories.novelty import read_told, says_new
-from worker.stories.similarity import Article, split_words, stem
+from worker.stories.similarity import Article, read_stems
 from worker.stories.summary import Summary
 from worker.stories.vectors import Vectors, default_vectors
 
@@ -32,11 +32,7 @@ def find_alike(
     and with some words in common, since two texts of three words are close in meaning to anything."""
     vectors = vectors or default_vectors()
     closeness = vectors.encode(list(texts)) @ vectors.encode(list(others)).T
-    words, other_words = [_stems(text) for text in texts], [_stems(text) for text in others]
+    words, other_words = [read_stems(text) for text in texts], [read_stems(text) for text in others]
     near = [[int(place) for place in np.argsort(-row, kind="stable")[: int((row >= least).sum())]] for row in closeness]
     return [[place for place in places if len(words[number] & other_words[place]) >= _COMMON_WORDS]
             for number, places in enumerate(near)]
-
-
-def _stems(text: str) -> frozenset[str]:
-    return frozenset(stem(word) for word in split_words(text))

@@ -8,7 +8,7 @@ import numpy as np
 
 from worker.stories.entities import read_mentions, read_numbers
 from worker.stories.sentences import split_sentences, tidy
-from worker.stories.similarity import split_words, stem
+from worker.stories.similarity import read_stems, stem
 from worker.stories.vectors import Matrix, Vectors
 
 _FRESH = 0.6  # share of a sentence's words that were not told: then it says something else
@@ -34,13 +34,13 @@ def read_told(texts: Sequence[str], vectors: Vectors) -> Told:
     """Read headlines, summaries and reports that readers were given."""
     whole = "\n".join(tidy(text) for text in texts)
     sentences = [sentence for text in texts for sentence in split_sentences(tidy(text))]
-    return Told(_stems(whole), read_numbers(whole), whole.lower(), vectors.encode(sentences or [""]))
+    return Told(read_stems(whole), read_numbers(whole), whole.lower(), vectors.encode(sentences or [""]))
 
 
 def says_new(sentence: str, told: Told, vectors: Vectors) -> bool:
     """Whether a sentence goes beyond what was told: with a number, name or quotation that was not in it, or in mostly other words
     and another meaning. The same in other words is not new."""
-    words = _stems(sentence)
+    words = read_stems(sentence)
     if not words:
         return False
     fresh = len(words - told.words) / len(words)
@@ -62,7 +62,3 @@ def _new_names(sentence: str, told: Told, vectors: Vectors) -> bool:
 
 def _new_quotations(sentence: str, told: Told) -> bool:
     return any(quoted.lower() not in told.text for quoted in _QUOTED.findall(sentence))
-
-
-def _stems(text: str) -> frozenset[str]:
-    return frozenset(stem(word) for word in split_words(text))

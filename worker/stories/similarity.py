@@ -100,6 +100,11 @@ def split_words(text: str) -> list[str]:
     return found
 
 
+def read_stems(text: str) -> frozenset[str]:
+    """The stems of a text's words."""
+    return frozenset(map(stem, split_words(text)))
+
+
 def _read(
     article: Article, vector: npt.NDArray[np.float32], title_vector: npt.NDArray[np.float32], vectors: Vectors
 ) -> Reading:

@@ -1,6 +1,5 @@
 """What a story says in short: a headline and sentences, each with the passages that bear it out and with what none does."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -56,12 +55,3 @@ class Summary:
     def text(self) -> str:
         """The sentences as one paragraph."""
         return " ".join(sentence.text for sentence in self.sentences)
-
-
-def read_sentence(row: Mapping[str, Any]) -> Sentence:
-    """The sentence that `Sentence.as_row` wrote."""
-    return Sentence(
-        str(row.get("text", "")),
-        tuple(Passage(str(one["item"]), one["passage"]) for one in row.get("support", ())),
-        tuple(Claim(one["kind"], one["text"]) for one in row.get("doubts", ())),
-    )
