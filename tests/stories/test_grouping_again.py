@@ -35,7 +35,7 @@ def grouped(*items: Item) -> list[int | None]:
 
 
 def place(story_id: int | None) -> Placement:
-    issue = Issue.objects.create(newsletter="aitrends", period=f"2026-11-{story_id}", subject="Today", window_start=NOW,
+    issue = Issue.objects.create(newsletter="aitrends", period=f"2026-w{story_id}", subject="Today", window_start=NOW,
                                  window_end=NOW)
     return Placement.objects.create(issue=issue, story_id=story_id, section=Section.LEAD, position=0, headline="Said")
 
