@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +78,19 @@ def test_run_again_it_finds_nothing_new_and_sends_nobody_anything(sample: Paper)
     assert "0 new items" in shown
     assert sample.mails() == before
     assert sample.read("stories") == stories
+
+
+def test_killed_while_readers_confirm_it_forgets_none_of_them(tmp_path: Path) -> None:
+    paper = Paper({**os.environ, "BROADSHEET_HOME": str(tmp_path), "DATABASE_URL": "", "BASE_URL": "", "SENDER_URL": ""})
+    demo = subprocess.Popen([sys.executable, "-m", "worker", "demo"], cwd=ROOT, env=paper.environment,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    read = tmp_path / "letters" / "cur"
+    while demo.poll() is None and not (read.is_dir() and any(read.iterdir())):
+        time.sleep(0.001)
+    demo.kill()
+    demo.wait()
+    paper.run("demo")
+    assert Counter(Counter(paper.mails().values()).values()) == {1: 25}
 
 
 def test_the_day_after_what_readers_had_is_an_update_or_left_out(sample: Paper) -> None:

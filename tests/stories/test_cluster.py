@@ -54,6 +54,20 @@ def test_a_hand_written_case_is_grouped_as_a_reader_would(case: Case) -> None:
     assert groups(grouper.clusters()) == groups(wanted)
 
 
+def test_one_event_is_found_among_hundreds_of_other_articles() -> None:
+    """More than an article is held against in one go, and far more than it is compared with."""
+    towns = [f"{first}{last}" for first in ("Ash", "Brae", "Corn", "Dun", "Elm", "Fen", "Glen", "Harr", "Ives", "Kirk")
+             for last in ("bury", "combe", "dale", "field", "ford", "ham", "ley", "mere", "stow", "ton")]
+    deeds = ("plants an orchard behind the library", "mends the roof of its swimming hall", "opens a market for old bicycles")
+    others = [article(f"other-{n}", f"{towns[n % 100]} {deeds[n // 100]}", f"The council of {towns[n % 100]} paid for it.",
+                      f"outlet-{n % 7}", n / 10) for n in range(300)]
+    first = article("first", "Robot ferry Marigold runs aground off Skye", "The ferry Marigold had no crew aboard.", "one", 28)
+    last = article("last", "Crewless ferry Marigold stranded near Skye", "Marigold, a robot ferry, ran aground.", "two", 29.9)
+    found = Grouper().add_many([*others, first, last])
+    assert found[-2] == found[-1]
+    assert found.count(found[-1]) == 2
+
+
 def test_the_same_articles_give_the_same_stories_again() -> None:
     assert Grouper().add_many(a_long_week()) == Grouper().add_many(a_long_week())
 
