@@ -20,6 +20,13 @@ ClockTime = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$
 Interval = Annotated[str, StringConstraints(pattern=r"^\d{1,4}[mh]$")]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Topic = Literal["lab", "chips", "research", "arxiv", "press", "press-china", "aggregator", "newsletter", "policy"]
+# What readers may choose to hear of, and the feeds' topics that are about it. News of the other topics is for everybody.
+READER_TOPICS: dict[str, tuple[str, frozenset[str]]] = {
+    "chips": ("Chips and data centres", frozenset({"chips"})),
+    "labs": ("Labs and their models", frozenset({"lab"})),
+    "policy": ("Law and policy", frozenset({"policy"})),
+    "research": ("Research", frozenset({"research", "arxiv"})),
+}
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -53,10 +60,16 @@ class _Table(BaseModel):
 
 
 class Publisher(_Table):
-    """Who sends; printed in every mail's footer and on the terms page."""
+    """Who sends, and whose content readers may ask for beside: the sites of its own network, and affiliate partners."""
 
     name: Line
+    network: tuple[Line, ...] = Field(default=(), strict=False)
     partners: tuple[Line, ...] = Field(default=(), strict=False)
+
+    @property
+    def all_partners(self) -> tuple[str, ...]:
+        """Everybody whose content a partner block may carry, by the names readers agreed to."""
+        return self.network + self.partners
 
 
 class Newsletter(_Table):
@@ -73,6 +86,7 @@ class Newsletter(_Table):
     subject: Line = "{headline}"
     top_stories: int = Field(default=6, ge=1, le=20)
     short_items: int = Field(default=10, ge=0, le=40)
+    digest_on: Weekday | None = None  # the day of the weekly digest; without one none is offered
 
 
 class FeedSource(_Table):
@@ -101,6 +115,11 @@ class Editorial(_Table):
             known = ", ".join(self.newsletters)
             raise BroadsheetError(f"there is no newsletter {key!r}; feeds.toml has: {known}")
         return self.newsletters[key]
+
+    def reader_topics(self) -> dict[str, str]:
+        """Return the topics readers may choose, those that some feed is about, with their names; in order of the keys."""
+        there = {feed.topic for feed in self.feeds}
+        return {key: name for key, (name, topics) in READER_TOPICS.items() if topics & there}
 
     def feeds_by_name(self) -> dict[str, FeedSource]:
         """Return the feeds, keyed by name."""

@@ -1,9 +1,7 @@
 """Every setting, read once from the environment (or a `.env` file); Django and Celery both read this module."""
 
-import json
 import os
 import re
-import secrets
 import shlex
 import sys
 from pathlib import Path
@@ -14,6 +12,7 @@ import environ
 
 from worker import values
 from worker.errors import BroadsheetError
+from worker.home import read_running, read_secret_key
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "worker.settings")
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,42 +25,6 @@ def read_env_file(file: Path) -> None:
         environ.Env.read_env(file)
     except UnicodeDecodeError as error:
         raise BroadsheetError(f"{file}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
-
-
-def _make_secret_key(file: Path) -> None:
-    """Write a new key, whole or not at all, unless another program has just done so."""
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        with open(draft, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as new:
-            new.write(secrets.token_urlsafe(50))
-        os.link(draft, file)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def read_secret_key(home: Path) -> str:
-    """Return SECRET_KEY, or the one this home made for itself on first use (mode 0600).
-
-    Raises BroadsheetError if the key given is too short to sign links that must hold for years.
-    """
-    given: str = env.str("SECRET_KEY", default="")
-    if given:
-        return values.check_secret_key(given, "SECRET_KEY")
-    file = home / "secret_key"
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will hold readers' addresses and editors' sessions
-        if not file.exists():
-            _make_secret_key(file)
-        given = file.read_text(encoding="ascii").strip()
-    except OSError as error:
-        raise BroadsheetError(f"BROADSHEET_HOME {home}: its secret_key cannot be read or written ({error.strerror}); "
-                              "set BROADSHEET_HOME to a directory this user owns") from error
-    except UnicodeDecodeError as error:
-        raise BroadsheetError(f"{file}: not a key: put it back from a backup, or delete it and lose the links in mails "
-                              "already sent") from error
-    return values.check_secret_key(given, str(file))
 
 
 # Nothing that a mail, a header or a cookie would read as its own: no user name, and an IDN in its xn-- form.
@@ -109,19 +72,6 @@ def read_redis_url() -> str:
         raise BroadsheetError("REDIS_URL: give redis://:password@host:6379/0 (rediss:// with TLS), or leave it out to "
                               "use the embedded one")
     return url
-
-
-def read_running(home: Path) -> dict[str, str]:
-    """Return where site and broker of a running `broadsheet up` are, as it wrote down in its home; {} if none runs.
-
-    So a command in another terminal wakes the same workers and prints links that work.
-    """
-    try:
-        written = json.loads((home / "up.json").read_text())
-        os.kill(written["process"], 0)  # asks whether it is there, and sends nothing
-        return {"site": str(written["site"]), "redis": str(written["redis"])}
-    except (OSError, ValueError, KeyError, TypeError):  # not there, or another user's
-        return {}
 
 
 def child_environment(*, port: int, redis_url: str) -> dict[str, str]:
@@ -172,9 +122,20 @@ RUNNING = read_running(BROADSHEET_HOME)
 BASE_URL = read_base_url()
 
 # -- secrets ------------------------------------------------------------------------------------------------------
-SECRET_KEY = read_secret_key(BROADSHEET_HOME)
+SECRET_KEY = read_secret_key(BROADSHEET_HOME, env.str("SECRET_KEY", default=""))
 SECRET_KEY_FALLBACKS = [values.check_secret_key(key, "a key in SECRET_KEY_FALLBACKS")  # old keys: old mails' links still work
                         for key in env.list("SECRET_KEY_FALLBACKS", default=[])]
+
+# -- readers ------------------------------------------------------------------------------------------------------
+SIGNUP_NETWORK_LIMIT = read_number("SIGNUP_NETWORK_LIMIT", 20, 1, 1_000_000)  # sign-ups an hour from one network
+SIGNUP_TOTAL_LIMIT = read_number("SIGNUP_TOTAL_LIMIT", 2000, 1, 100_000_000)  # an hour, from everywhere
+SIGNUP_BLOCKED_DOMAINS = env.list("SIGNUP_BLOCKED_DOMAINS", default=[])  # addresses there are never written to
+LEAVE_MAILTO = values.check_mailbox(env.str("LEAVE_MAILTO", default=""), "LEAVE_MAILTO")  # takes mails that ask to leave
+TERMS_NOTICE_DAYS = read_number("TERMS_NOTICE_DAYS", 14, 1, 365)  # between the notice of material terms and their day
+ERASURE_JOURNAL = Path(env.str("ERASURE_JOURNAL", default="") or BROADSHEET_HOME / "erasures.jsonl").expanduser().resolve()
+KEEP_UNCONFIRMED_DAYS = read_number("KEEP_UNCONFIRMED_DAYS", 30, 7, 365)  # a sign-up nobody confirmed
+KEEP_NETWORK_DAYS = read_number("KEEP_NETWORK_DAYS", 90, 1, 3650)  # whole network addresses in the consent ledger
+KEEP_EVENTS_DAYS = read_number("KEEP_EVENTS_DAYS", 396, 30, 3650)  # providers' words, measurements, sign-in attempts
 
 # -- news ---------------------------------------------------------------------------------------------------------
 FETCH_ALLOW_HOSTS = env.list("FETCH_ALLOW_HOSTS", default=[])  # host or host:port that may be private addresses

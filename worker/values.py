@@ -64,6 +64,13 @@ def check_key(key: str, name: str) -> str:
     return key.strip()
 
 
+def check_mailbox(address: str, name: str) -> str:
+    """Return a plain ASCII mail address, "" if none is given; raises BroadsheetError."""
+    if address and not re.fullmatch(r"[A-Za-z0-9._-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", address):
+        raise BroadsheetError(f"{name} {address!r}: give a plain address such as leave@news.example.org, or leave it out")
+    return address
+
+
 def check_amount(given: str, name: str) -> Decimal | None:
     """Return an amount of money, None if none is given; raises BroadsheetError."""
     if not given.strip():

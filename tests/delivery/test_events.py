@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from worker.delivery.events import Event, apply_events, parse_sendgrid_events, verify_sendgrid_signature
 from worker.errors import BroadsheetError
 from worker.readers.suppress import is_suppressed
-from worker.storage.models import Consent, Delivery, Issue, ProviderEvent, Reader, Subscription
+from worker.storage.models import Consent, Delivery, Issue, ProviderEvent, Reader, Removal, Subscription
 
 AT = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 Make = Callable[..., int]
@@ -106,6 +106,7 @@ def test_dropped_is_failed_and_deferred_changes_nothing(delivery: Delivery) -> N
 
 
 def test_an_event_about_an_erased_reader_brings_nobody_back(delivery: Delivery) -> None:
+    Removal.objects.bulk_create([Removal(reader_number=one.pk, reason="erased") for one in Reader.objects.all()])
     Reader.objects.all().delete()
     assert apply_events([event("complained", delivery)]) == 1
     assert not Reader.objects.exists()

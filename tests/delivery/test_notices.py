@@ -16,12 +16,13 @@ from worker.delivery.notices import send_notices
 from worker.delivery.senders import SenderRefusedError, open_sender
 from worker.errors import TransientError
 from worker.readers.confirm import confirm
+from worker.readers.erase import erase
 from worker.readers.links import sign_link
 from worker.readers.subscribe import sign_up
 from worker.readers.suppress import suppress
 from worker.readers.terms import publish_terms
 from worker.storage import bulk
-from worker.storage.models import Notice, Reader, Subscription
+from worker.storage.models import Notice, Subscription
 
 pytestmark = pytest.mark.django_db
 
@@ -69,7 +70,7 @@ def test_a_letter_that_is_no_longer_wanted_is_not_sent(box: Callable[[], list[An
     Subscription.objects.filter(reader__email="confirmed@example.com").update(state="confirmed")
     Subscription.objects.filter(reader__email="moved-on@example.com").update(confirm_round=7)
     suppress("suppressed@example.com", "bounce")
-    Reader.objects.get(email="erased@example.com").delete()
+    erase("erased@example.com")
     assert send_notices() == 0
     assert dict(Notice.objects.values_list("reader__email", "state")) == {
         "confirmed@example.com": "cancelled", "suppressed@example.com": "suppressed", "moved-on@example.com": "cancelled"}

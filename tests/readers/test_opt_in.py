@@ -15,6 +15,7 @@ from worker.readers.links import BadLinkError, sign_link
 from worker.readers.preferences import leave
 from worker.readers.subscribe import sign_up
 from worker.readers.suppress import email_hash, suppress
+from worker.readers.terms import current_terms
 from worker.storage.models import Consent, Notice, Reader, Subscription, Suppression, Terms
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -38,8 +39,9 @@ def test_a_sign_up_waits_for_its_confirmation(terms: Terms) -> None:
     asked = Consent.objects.filter(action="asked")
     assert {(row.purpose, row.newsletter) for row in asked} == {
         ("newsletter", "aitrends"), ("newsletter", "daily"), ("terms", ""), ("partners", "")}
-    assert {(row.version, row.wording_sha256, row.network_address) for row in asked} == {
+    assert {(row.version, row.wording_sha256, row.network_address) for row in asked.exclude(purpose="partners")} == {
         (terms.version, terms.sha256, "192.0.2.7")}
+    assert asked.get(purpose="partners").wording_sha256 == current_terms("partners").sha256
     assert not Consent.objects.exclude(action="asked").exists()
 
 
@@ -54,7 +56,9 @@ def test_one_letter_asks_about_everything_of_one_sign_up(terms: Terms, last_link
     assert reader.tracking
     given = Consent.objects.filter(action="given")
     assert {row.purpose for row in given} == {"newsletter", "terms", "partners", "tracking"}
-    assert {row.wording_sha256 for row in given} == {terms.sha256}
+    assert {(row.purpose, row.wording_sha256) for row in given} == {
+        ("newsletter", terms.sha256), ("terms", terms.sha256),
+        *((kind, current_terms(kind).sha256) for kind in ("partners", "tracking"))}
     assert {row.network_address for row in given} == {"2001:db8::1"}
     assert _letters("welcome") == 1
 
@@ -176,7 +180,7 @@ def test_a_welcome_letter_is_not_confirmed_like_a_confirmation(terms: Terms, las
 def test_the_version_shown_is_the_version_recorded(terms: Terms, last_link: Callable[[], str]) -> None:
     newer = Terms.objects.create(kind="newsletter", version="2.0", title="Terms", wording="new", sha256="2" * 64,
                                  effective=NOW.date())
-    sign_up("ada@example.com", ["daily"], terms=terms, now=NOW)
+    sign_up("ada@example.com", ["daily"], wordings={"newsletter": terms}, now=NOW)
     confirm(last_link(), now=NOW)
     assert {row.version for row in Consent.objects.all()} == {terms.version}
     sign_up("bo@example.com", ["daily"], now=NOW)

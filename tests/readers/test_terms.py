@@ -9,7 +9,15 @@ import pytest
 
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
 from worker.readers.subscribe import sign_up
-from worker.readers.terms import current_terms, find_terms, publish_terms, read_shown, render_wording, seal_shown
+from worker.readers.terms import (
+    box_wordings,
+    current_terms,
+    find_terms,
+    publish_terms,
+    read_shown,
+    render_wording,
+    seal_shown,
+)
 from worker.storage.models import Terms
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +41,7 @@ def write(tmp_path: Path, editorial_file: Path) -> Callable[..., Path]:
 
 def test_publishing_twice_changes_nothing(editorial_file: Path) -> None:
     first = publish_terms()
-    assert {row.kind for row in first} == {"newsletter", "privacy"}
+    assert {row.kind for row in first} == {"newsletter", "privacy", "partners", "tracking"}
     assert publish_terms() == []
     assert Terms.objects.count() == len(first)
     assert "{" not in "".join(row.wording for row in first)
@@ -42,7 +50,8 @@ def test_publishing_twice_changes_nothing(editorial_file: Path) -> None:
 def test_the_publisher_is_filled_in(write: Callable[..., Path], settings: Any) -> None:
     settings.POSTAL_ADDRESS = "1 Example Street,\nLondon"
     publish_terms(write())
-    assert current_terms().wording == "We are Example Press, 1 Example Street, London. Partners: Harbour Conferences.\n"
+    assert current_terms().wording == ("We are Example Press, 1 Example Street, London. "
+                                       "Partners: our affiliate partners: Harbour Conferences.\n")
 
 
 def agree() -> None:
@@ -52,7 +61,7 @@ def agree() -> None:
 
 def test_a_wording_nobody_agreed_to_may_still_be_mended(write: Callable[..., Path]) -> None:
     publish_terms(write("Frist.\n"))
-    seal = seal_shown(current_terms())
+    seal = seal_shown({"newsletter": current_terms()})
     publish_terms(write("First.\n"))
     assert current_terms().wording == "First.\n"
     assert read_shown(seal) is None, "a form opened before shows a wording that is there no more"
@@ -140,7 +149,12 @@ def test_a_wording_is_rendered_inert(hostile: str) -> None:
 
 
 def test_what_a_form_showed_can_be_read_back_and_not_made_up(terms: Terms) -> None:
-    seal = seal_shown(terms)
-    assert read_shown(seal) == terms
+    wordings = box_wordings()
+    assert set(wordings) == {"newsletter", "partners", "tracking"}
+    seal = seal_shown(wordings)
+    shown = read_shown(seal)
+    assert shown
+    assert shown.wordings == wordings
+    assert 0 <= shown.age < 100
     for bad in ("", "x", seal[:-1], seal + "x", seal.swapcase(), "x" * 5000):
         assert read_shown(bad) is None

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from worker.readers.consent import build_consent, lock_reader
+from worker.readers.consent import Wordings, build_consent, lock_reader
 from worker.readers.links import BadLinkError, read_link
 from worker.readers.suppress import is_suppressed
 from worker.storage.models import (
@@ -38,7 +38,12 @@ class Confirmation:
     newsletters: tuple[str, ...]
     partners: bool
     tracking: bool
-    terms: Terms | None
+    wordings: Wordings
+
+    @property
+    def terms(self) -> Terms | None:
+        """The terms that stood in the form."""
+        return self.wordings.get("newsletter")
 
 
 def read_confirmation(token: str) -> Confirmation:
@@ -89,7 +94,12 @@ def _look(notice: Notice) -> Confirmation:
         state = "stale"
     return Confirmation(state=state, reader_id=notice.reader_id, email=notice.reader.email,
                         newsletters=still_open or done or tuple(sorted(rounds)), partners=details["partners"],
-                        tracking=details["tracking"], terms=Terms.objects.filter(pk=details["terms"]).first())
+                        tracking=details["tracking"], wordings=_read_wordings(details["shown"]))
+
+
+def _read_wordings(shown: dict[str, int]) -> dict[str, Terms]:
+    rows = Terms.objects.in_bulk(shown.values())
+    return {kind: rows[pk] for kind, pk in shown.items() if pk in rows}
 
 
 def _set_flags(reader: Reader, asked: Confirmation) -> None:
@@ -105,5 +115,5 @@ def _given_rows(reader: Reader, asked: Confirmation, network_address: str | None
     if asked.tracking:
         purposes.append((Purpose.TRACKING, ""))
     return [build_consent(reader, purpose, ConsentAction.GIVEN, newsletter=key, method="confirm page",
-                          network_address=network_address, terms=asked.terms, now=now)
+                          network_address=network_address, wordings=asked.wordings, now=now)
             for purpose, key in purposes]

@@ -1,7 +1,8 @@
 """What a reader did in, rows of the append-only consent ledger out; and the ledger read back as evidence."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from django.utils import timezone
 
@@ -35,22 +36,25 @@ class Evidence(TypedDict):
     consents: list[ConsentEvidence]
 
 
-def build_consent(reader: Reader, purpose: Purpose, action: ConsentAction, *, method: str, newsletter: str = "",
-                  network_address: str | None = None, source: str = "", terms: Terms | None = None,
-                  now: datetime | None = None) -> Consent:
-    """Return a ledger row that is not stored yet (for `bulk_create`); `terms` is the wording that was shown."""
+Wordings = Mapping[str, Terms]  # kind > what stood there; see `terms.box_wordings`
+_KIND_OF = {Purpose.NEWSLETTER: "newsletter", Purpose.TERMS: "newsletter", Purpose.PARTNERS: "partners",
+            Purpose.TRACKING: "tracking"}
+
+
+def build_consent(reader: Reader, purpose: Purpose, action: ConsentAction, *, method: str, form: str = "",
+                  newsletter: str = "", network_address: str | None = None, source: str = "",
+                  wordings: Wordings | None = None, now: datetime | None = None) -> Consent:
+    """Return a ledger row that is not stored yet (for `bulk_create`); of `wordings` it names the purpose's own."""
+    shown = (wordings or {}).get(_KIND_OF[purpose])
     return Consent(
-        reader=reader, purpose=purpose, action=action, newsletter=newsletter, method=method[:30], source=source[:200],
-        network_address=network_address, at=now or timezone.now(),
-        version=terms.version if terms else "", wording_sha256=terms.sha256 if terms else "")
+        reader=reader, purpose=purpose, action=action, newsletter=newsletter, method=method[:30], form=form[:20],
+        source=source[:200], network_address=network_address, at=now or timezone.now(),
+        version=shown.version if shown else "", wording_sha256=shown.sha256 if shown else "")
 
 
-def record(reader: Reader, purpose: Purpose, action: ConsentAction, *, method: str, newsletter: str = "",
-           network_address: str | None = None, source: str = "", terms: Terms | None = None,
-           now: datetime | None = None) -> Consent:
-    """Write one row to the ledger and return it."""
-    row = build_consent(reader, purpose, action, newsletter=newsletter, method=method, network_address=network_address,
-                        source=source, terms=terms, now=now)
+def record(reader: Reader, purpose: Purpose, action: ConsentAction, **said: Any) -> Consent:
+    """Write one row to the ledger and return it; `said` is as of `build_consent`."""
+    row = build_consent(reader, purpose, action, **said)
     row.save(force_insert=True)
     return row
 

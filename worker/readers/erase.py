@@ -9,7 +9,7 @@ from worker.errors import BroadsheetError
 from worker.readers.addresses import address_key, read_address
 from worker.readers.consent import lock_reader
 from worker.readers.suppress import suppress
-from worker.storage.models import Delivery, DeliveryState, ProviderEvent, Reader
+from worker.storage.models import Delivery, DeliveryState, ProviderEvent, Reader, Removal
 
 
 @transaction.atomic
@@ -31,6 +31,7 @@ def erase(email: str, *, now: datetime | None = None) -> bool:
     ProviderEvent.objects.filter(delivery__in=deliveries).update(detail="")
     deliveries.filter(state=DeliveryState.QUEUED).update(state=DeliveryState.SUPPRESSED, updated_at=now)
     deliveries.update(provider_id="", error="")
+    Removal.objects.create(reader_number=reader.pk, reason="erased", at=now)  # the ledger's triggers ask for it
     reader.delete()
     return True
 

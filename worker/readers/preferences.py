@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from worker import editorial
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
-from worker.readers.consent import build_consent, lock_reader, record
+from worker.readers.consent import Wordings, build_consent, lock_reader, record
 from worker.readers.suppress import is_suppressed
-from worker.readers.terms import current_terms
-from worker.storage.models import Consent, ConsentAction, Purpose, Reader, Subscription, SubscriptionState, Terms
+from worker.readers.terms import box_wordings
+from worker.storage.models import Consent, ConsentAction, Purpose, Reader, Subscription, SubscriptionState
 
 _LIVE = (SubscriptionState.PENDING, SubscriptionState.CONFIRMED)
 
@@ -82,26 +82,26 @@ def read_preferences(reader_id: int) -> Preferences:
 
 @transaction.atomic
 def change(reader_id: int, *, newsletters: Collection[str] | None = None, partners: bool | None = None,
-           tracking: bool | None = None, terms: Terms | None = None, method: str = "preferences",
+           tracking: bool | None = None, wordings: Wordings | None = None, method: str = "preferences",
            network_address: str | None = None, now: datetime | None = None) -> Changes:
     """Make the reader's choices be these; None leaves one as it is. `newsletters` are all those wanted from now on.
 
-    A reader who has confirmed before joins a further newsletter at once: the address is proven. `terms` is the wording
-    that was shown (today's if left out). Raises NotFoundError for an unknown reader, BroadsheetError for an unknown
+    A reader who has confirmed before joins a further newsletter at once: the address is proven. `wordings` are those
+    that were shown (today's if left out). Raises NotFoundError for an unknown reader, BroadsheetError for an unknown
     newsletter, ConflictError for joining before the first confirmation or with a suppressed address.
     """
     now = now or timezone.now()
     reader = lock_reader(reader_id)
     if reader is None:
         raise NotFoundError("this reader is not on our lists any more")
-    shown = terms or current_terms()
-    said: dict[str, Any] = {"method": method, "network_address": network_address, "now": now}
+    shown = wordings or box_wordings()
+    said: dict[str, Any] = {"method": method, "form": "preferences", "network_address": network_address, "now": now}
     joined, left = ((), ()) if newsletters is None else _change_newsletters(reader, set(newsletters), shown, said)
     given, withdrawn = _change_purposes(reader, {Purpose.PARTNERS: partners, Purpose.TRACKING: tracking}, shown, said)
     return Changes(joined=joined, left=left, given=given, withdrawn=withdrawn)
 
 
-def _change_newsletters(reader: Reader, wanted: set[str], terms: Terms,
+def _change_newsletters(reader: Reader, wanted: set[str], wordings: Wordings,
                         said: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     rows = {row.newsletter: row for row in reader.subscriptions.all()}
     confirmed = {key for key, row in rows.items() if row.state == SubscriptionState.CONFIRMED}
@@ -112,7 +112,7 @@ def _change_newsletters(reader: Reader, wanted: set[str], terms: Terms,
         _check_proven(reader)
         _check_writable(reader, rows, joining)
     for key in joining:
-        _join(reader, key, terms, said)
+        _join(reader, key, wordings, said)
     # A pending subscription that is not ticked was never begun: it is left for its confirmation link to decide.
     leaving = sorted(confirmed - wanted)
     for key in leaving:
@@ -131,17 +131,17 @@ def _check_writable(reader: Reader, rows: dict[str, Subscription], joining: list
         raise ConflictError("mail to this address came back or was marked as unwanted, so we no longer write to it")
 
 
-def _join(reader: Reader, newsletter: str, terms: Terms, said: dict[str, Any]) -> None:
+def _join(reader: Reader, newsletter: str, wordings: Wordings, said: dict[str, Any]) -> None:
     now = said["now"]
     Subscription.objects.get_or_create(reader=reader, newsletter=newsletter, defaults={"asked_at": now})
     Subscription.objects.filter(reader=reader, newsletter=newsletter).update(
         state=SubscriptionState.CONFIRMED, confirmed_at=now, left_at=None, confirm_round=F("confirm_round") + 1)
     Consent.objects.bulk_create([
-        build_consent(reader, Purpose.NEWSLETTER, ConsentAction.GIVEN, newsletter=newsletter, terms=terms, **said),
-        build_consent(reader, Purpose.TERMS, ConsentAction.GIVEN, terms=terms, **said)])
+        build_consent(reader, Purpose.NEWSLETTER, ConsentAction.GIVEN, newsletter=newsletter, wordings=wordings, **said),
+        build_consent(reader, Purpose.TERMS, ConsentAction.GIVEN, wordings=wordings, **said)])
 
 
-def _change_purposes(reader: Reader, wishes: dict[Purpose, bool | None], terms: Terms,
+def _change_purposes(reader: Reader, wishes: dict[Purpose, bool | None], wordings: Wordings,
                      said: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     given: list[str] = []
     withdrawn: list[str] = []
@@ -152,7 +152,7 @@ def _change_purposes(reader: Reader, wishes: dict[Purpose, bool | None], terms: 
             _check_proven(reader)
         setattr(reader, purpose.value, wish)
         action = ConsentAction.GIVEN if wish else ConsentAction.WITHDRAWN
-        record(reader, purpose, action, terms=terms if wish else None, **said)
+        record(reader, purpose, action, wordings=wordings if wish else None, **said)
         (given if wish else withdrawn).append(purpose.value)
     if given or withdrawn:
         reader.save(update_fields=["partners", "tracking"])

@@ -12,9 +12,9 @@ from django.utils import timezone
 from worker import editorial
 from worker.errors import BroadsheetError
 from worker.readers.addresses import Address, read_address
-from worker.readers.consent import build_consent, lock_reader
+from worker.readers.consent import Wordings, build_consent, lock_reader
 from worker.readers.suppress import is_suppressed
-from worker.readers.terms import current_terms
+from worker.readers.terms import box_wordings
 from worker.storage.models import (
     Consent,
     ConsentAction,
@@ -38,18 +38,18 @@ class _Request:
     newsletters: tuple[str, ...]
     partners: bool
     tracking: bool
-    terms: Terms
+    wordings: Wordings
     method: str
     network_address: str | None
     now: datetime
 
 
 def sign_up(email: str, newsletters: Sequence[str], *, partners: bool = False, tracking: bool = False,
-            method: str = "form", network_address: str | None = None, terms: Terms | None = None,
+            method: str = "form", network_address: str | None = None, wordings: Wordings | None = None,
             now: datetime | None = None) -> None:
     """Ask for newsletters; the address's owner decides by the link in the mail.
 
-    `terms` is the wording that was shown (today's if left out). Raises BroadsheetError for something that is no
+    `wordings` are those that were shown (today's if left out). Raises BroadsheetError for something that is no
     address, for no newsletter at all, and for one that is not in feeds.toml. All the rest, an unknown address, a known
     one, one that is subscribed already and one that must not be written to, have the same answer (none) and cost the
     same work, so that nobody can learn from it who reads what.
@@ -61,8 +61,8 @@ def sign_up(email: str, newsletters: Sequence[str], *, partners: bool = False, t
     for key in wanted:
         configured.newsletter(key)
     request = _Request(address=read_address(email), newsletters=wanted,
-                       partners=partners and bool(configured.publisher.partners), tracking=tracking,
-                       terms=terms or current_terms(), method=method, network_address=network_address,
+                       partners=partners and bool(configured.publisher.all_partners), tracking=tracking,
+                       wordings=wordings or box_wordings(), method=method, network_address=network_address,
                        now=now or timezone.now())
     with transaction.atomic():
         _write_or_touch(request)
@@ -80,7 +80,7 @@ def _write_or_touch(request: _Request) -> None:
         transaction.savepoint_commit(before)
         return
     transaction.savepoint_rollback(before)
-    Terms.objects.filter(pk=request.terms.pk).update(material=F("material"))
+    Terms.objects.filter(pk=request.wordings["newsletter"].pk).update(material=F("material"))
 
 
 def _write(request: _Request) -> bool:
@@ -119,7 +119,7 @@ def _asked_rows(reader: Reader, request: _Request, newsletters: Sequence[str]) -
     if request.tracking:
         purposes.append((Purpose.TRACKING, ""))
     return [build_consent(reader, purpose, ConsentAction.ASKED, newsletter=key, method=request.method,
-                          network_address=request.network_address, terms=request.terms, now=request.now)
+                          network_address=request.network_address, wordings=request.wordings, now=request.now)
             for purpose, key in purposes]
 
 
@@ -129,4 +129,4 @@ def _owe_letter(reader: Reader, request: _Request, rounds: Mapping[str, int]) ->
         key=_letter_key(reader, request.now) + digest,
         defaults={"kind": NoticeKind.CONFIRM, "reader": reader, "created_at": request.now,
                   "details": {"newsletters": list(rounds), "rounds": dict(rounds), "partners": request.partners,
-                              "tracking": request.tracking, "terms": request.terms.pk}})
+                              "tracking": request.tracking, "shown": {kind: row.pk for kind, row in request.wordings.items()}}})

@@ -2,7 +2,9 @@
 
 import hashlib
 import re
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,11 +17,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from worker import editorial
+from worker.editorial import Publisher
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
 from worker.storage.models import Consent, Terms
 
-KINDS = ("newsletter", "privacy")
-_SEAL = "broadsheet.readers.terms"
+KINDS = ("newsletter", "privacy", "partners", "tracking")
+BOXES = ("newsletter", "partners", "tracking")  # what stands beside a box that a reader may tick
+SHOWN_SECONDS = 30 * 24 * 3600  # how long a form may stay open
+_SEAL, _SEP = "broadsheet.readers.terms", "."
 _KEYS = {"version", "effective", "material", "title"}
 # It stands in the address of the page and in every consent, so it is kept plain.
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,19}")
@@ -56,12 +61,19 @@ def publish_terms(folder: Path | None = None) -> list[Terms]:
     publisher = editorial.load().publisher
     values = {"publisher": publisher.name,
               "postal_address": " ".join(settings.POSTAL_ADDRESS.split()) or "postal address not set",
-              "partners": ", ".join(publisher.partners) or "none at present"}
-    drafts = [read_draft(file, values) for file in sorted(folder.glob("*.md"))]
+              "partners": name_partners(publisher)}
+    drafts = [read_draft(file, values) for file in sorted(folder.glob("*.md"))
+              if publisher.all_partners or not file.name.startswith("partners-")]  # nobody to agree to: no wording
     if not drafts:
         raise BroadsheetError(f"{folder}: there are no terms to publish; put newsletter-1.0.md there")
     with transaction.atomic():
         return [row for row, is_new in map(_publish, drafts) if is_new]
+
+
+def name_partners(publisher: Publisher) -> str:
+    """Return the partners as the wordings name them."""
+    groups = [("our own network", publisher.network), ("our affiliate partners", publisher.partners)]
+    return "; ".join(f"{who}: {', '.join(names)}" for who, names in groups if names) or "none at present"
 
 
 def _publish(draft: Draft) -> tuple[Terms, bool]:
@@ -99,19 +111,54 @@ def find_terms(version: str, kind: str = "newsletter") -> Terms:
     return row
 
 
-def seal_shown(terms: Terms) -> str:
-    """Return what a form carries along to say which wording stood beside it."""
-    return signing.dumps({"terms": terms.pk, "sha256": terms.sha256}, salt=_SEAL)
+def box_wordings() -> dict[str, Terms]:
+    """Return the wordings in force that stand beside boxes, by kind; without partners there is none for them.
+
+    Raises BroadsheetError if the terms are not published, and sign-up is closed.
+    """
+    there = {"newsletter": current_terms()}
+    for kind in BOXES[1:]:
+        if kind != "partners" or editorial.load().publisher.all_partners:
+            with suppress(BroadsheetError):
+                there[kind] = current_terms(kind)
+    return there
 
 
-def read_shown(seal: str) -> Terms | None:
-    """Return the wording a form showed; None if the seal is damaged, missing, older than thirty days, or of a wording
-    that is there no more."""
-    try:
-        shown = signing.loads(seal[:300], salt=_SEAL, max_age=30 * 24 * 3600)
-    except signing.BadSignature:
+@dataclass(frozen=True)
+class Shown:
+    """The wordings a form showed, by kind, and how long ago in seconds."""
+
+    wordings: dict[str, Terms]
+    age: float
+
+
+def seal_shown(wordings: Mapping[str, Terms]) -> str:
+    """Return what a form carries along to say which wordings stood in it, and since when."""
+    return _signer().sign_object([[kind, row.pk, row.sha256[:16]] for kind, row in wordings.items()])
+
+
+def read_shown(seal: str) -> Shown | None:
+    """Return what a form showed; None if the seal is damaged, missing, older than thirty days, or of a wording that is
+    there no more."""
+    if len(seal) > 600:
         return None
-    return Terms.objects.filter(pk=shown["terms"], sha256=shown.get("sha256", "")).first()
+    try:
+        named = _signer().unsign_object(seal, max_age=SHOWN_SECONDS)
+        stamp = signing.b62_decode(seal.rsplit(_SEP, 2)[1])
+    except (signing.BadSignature, ValueError):
+        return None
+    rows = {kind: _find_shown(pk, digest) for kind, pk, digest in named}
+    there = {kind: row for kind, row in rows.items() if row}
+    return Shown(there, time.time() - stamp) if len(there) == len(named) and "newsletter" in there else None
+
+
+def _signer() -> signing.TimestampSigner:
+    return signing.TimestampSigner(salt=_SEAL, sep=_SEP)
+
+
+def _find_shown(pk: int, digest: str) -> Terms | None:
+    row = Terms.objects.filter(pk=pk).first()
+    return row if row and row.sha256.startswith(digest) else None
 
 
 def render_wording(wording: str) -> str:

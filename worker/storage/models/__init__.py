@@ -1,9 +1,27 @@
 """Every row the paper keeps, by subject. Status words stand first in each file."""
 
 from worker.storage.models.audit import AuditEntry
-from worker.storage.models.delivery import Delivery, DeliveryState, Notice, NoticeKind, ProviderEvent
+from worker.storage.models.delivery import (
+    OPENED,
+    Delivery,
+    DeliveryState,
+    Measurement,
+    Notice,
+    NoticeKind,
+    ProviderEvent,
+)
 from worker.storage.models.editors import Editor
-from worker.storage.models.issues import Correction, Edition, Issue, IssueState, Kind, Placement, Section, Waiver
+from worker.storage.models.issues import (
+    Correction,
+    Edition,
+    Issue,
+    IssueState,
+    Kind,
+    PartnerBlock,
+    Placement,
+    Section,
+    Waiver,
+)
 from worker.storage.models.news import (
     Feed,
     FeedState,
@@ -18,8 +36,13 @@ from worker.storage.models.news import (
 from worker.storage.models.readers import (
     Consent,
     ConsentAction,
+    Departure,
+    Frequency,
+    ImportRun,
     Purpose,
     Reader,
+    Removal,
+    SignUp,
     Subscription,
     SubscriptionState,
     Suppression,
@@ -27,30 +50,38 @@ from worker.storage.models.readers import (
 )
 
 __all__ = [
+    "OPENED",
     "AuditEntry",
     "Consent",
     "ConsentAction",
     "Correction",
     "Delivery",
     "DeliveryState",
+    "Departure",
     "Edition",
     "Editor",
     "Feed",
     "FeedState",
+    "Frequency",
+    "ImportRun",
     "Issue",
     "IssueState",
     "Item",
     "ItemState",
     "Kind",
+    "Measurement",
     "ModelCall",
     "Notice",
     "NoticeKind",
+    "PartnerBlock",
     "Placement",
     "ProviderEvent",
     "Purpose",
     "Reader",
+    "Removal",
     "Ruling",
     "Section",
+    "SignUp",
     "Story",
     "StoryState",
     "Subscription",

@@ -28,6 +28,8 @@ class NoticeKind(models.TextChoices):
     CONFIRM = "confirm"
     WELCOME = "welcome"
     TERMS = "terms"
+    ADDRESS = "address"  # asks a new address whether it is the reader's
+    MOVED = "moved"  # tells the old address that mail goes elsewhere now
 
 
 class Ledger(models.Model):
@@ -69,6 +71,7 @@ class Notice(Ledger):
     kind = models.CharField(max_length=10, choices=NoticeKind.choices)
     key = models.CharField(max_length=120, unique=True)
     reader = models.ForeignKey(Reader, on_delete=models.CASCADE, related_name="notices")
+    to = models.EmailField(max_length=254, blank=True)  # if it does not go to the reader's address of today
     details = models.JSONField(default=dict)  # what the template needs beyond the reader, never text a visitor typed
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -94,3 +97,20 @@ class ProviderEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider} {self.kind}"
+
+
+OPENED = -1
+
+
+class Measurement(models.Model):
+    """A mail opened or a link followed by a reader who agreed to be measured. Of nobody else is there a row."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="measurements")
+    link = models.IntegerField()  # its place in the edition, from 0; OPENED: the mail itself
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["delivery", "link"], name="measured_once")]
+
+    def __str__(self) -> str:
+        return f"delivery {self.delivery_id} " + ("opened" if self.link == OPENED else f"link {self.link}")

@@ -35,11 +35,15 @@ class Kind(models.TextChoices):
 
 
 class Issue(models.Model):
-    """One issue of one newsletter. `period` is its day (ISO date); `edition_number` above 1 is another issue of that day."""
+    """One issue of one newsletter. `period` is its day (ISO date); `edition_number` above 1 is another issue of that day.
+
+    A `digest` gathers a week's issues again, for the readers who asked for one mail a week instead of every issue.
+    """
 
     state = models.CharField(max_length=10, choices=IssueState.choices, default=IssueState.DRAFT, db_index=True)
     newsletter = models.CharField(max_length=40)  # the key in feeds.toml
     period = models.CharField(max_length=10)
+    digest = models.BooleanField(default=False)
     edition_number = models.PositiveIntegerField(default=1)
     subject = models.CharField(max_length=200)
     preheader = models.CharField(max_length=200, blank=True)
@@ -54,7 +58,7 @@ class Issue(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["newsletter", "period", "edition_number"], name="one_issue_per_period"),
+            models.UniqueConstraint(fields=["newsletter", "period", "digest", "edition_number"], name="one_issue_per_period"),
         ]
         ordering = ["-drafted_at", "-id"]
 
@@ -63,8 +67,9 @@ class Issue(models.Model):
 
     @property
     def slug(self) -> str:
-        """The issue's part of its archive address: 2026-11-23, or 2026-11-23-2 for a second one that day."""
-        return self.period if self.edition_number == 1 else f"{self.period}-{self.edition_number}"
+        """The issue's part of its archive address: 2026-11-23, 2026-11-23-2 for a second one, 2026-11-23-week for a digest."""
+        name = f"{self.period}-week" if self.digest else self.period
+        return name if self.edition_number == 1 else f"{name}-{self.edition_number}"
 
 
 class Placement(models.Model):
@@ -79,6 +84,7 @@ class Placement(models.Model):
     summary = models.TextField(blank=True)
     kind = models.CharField(max_length=6, choices=Kind.choices, default=Kind.NEW)
     since = models.ForeignKey(Issue, on_delete=models.SET_NULL, null=True, related_name="+")  # the issue an update follows
+    topics = models.JSONField(default=list, blank=True)  # what it is about, of the topics readers may choose; []: for everybody
     reasons = models.JSONField(default=list, blank=True)  # why it was chosen and stands where it stands, in words
     sentences = models.JSONField(default=list)  # as Story.sentences; of an editor's words as checked when they were saved
     sources = models.JSONField(default=list)  # [{"outlet", "title", "url", "published"}], one per outlet, first first
@@ -90,6 +96,24 @@ class Placement(models.Model):
 
     def __str__(self) -> str:
         return self.headline
+
+
+class PartnerBlock(models.Model):
+    """A partner's content in an issue, labelled as such; only readers who asked for partners' content get it."""
+
+    issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="partner_blocks")
+    partner = models.CharField(max_length=300)  # one of those named in feeds.toml, and so in what readers agreed to
+    headline = models.CharField(max_length=200)
+    text = models.TextField(max_length=1000)
+    url = models.URLField(max_length=1000)
+    position = models.PositiveIntegerField(default=0)
+    made_by = models.ForeignKey(Editor, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.partner}: {self.headline}"
 
 
 class Waiver(models.Model):

@@ -1,5 +1,7 @@
 """People who read: their subscriptions, what they agreed to, and the addresses that must never be written to again."""
 
+from datetime import UTC, date
+
 from django.db import models
 from django.utils import timezone
 
@@ -23,17 +25,30 @@ class Purpose(models.TextChoices):
 
 
 class ConsentAction(models.TextChoices):
-    """What the reader did."""
+    """What the reader did, or what became of what they gave."""
 
     ASKED = "asked"  # signed up, not yet confirmed
     GIVEN = "given"
     WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"  # given to a wording that a material change has replaced, and not given again
+
+
+class Frequency(models.TextChoices):
+    """How often a newsletter comes to one reader."""
+
+    EVERY = "every"  # each issue
+    WEEKLY = "weekly"  # the weekly digest instead
+
+
+def today() -> date:
+    """Return the day it is in UTC."""
+    return timezone.now().astimezone(UTC).date()
 
 
 class Terms(models.Model):
     """One published wording, as it was shown. Never changed once somebody agreed to it."""
 
-    kind = models.CharField(max_length=20)  # newsletter, privacy
+    kind = models.CharField(max_length=20)  # newsletter, privacy; partners and tracking: the words beside those boxes
     version = models.CharField(max_length=20)
     title = models.CharField(max_length=200)
     wording = models.TextField()  # Markdown with the publisher's values filled in
@@ -59,6 +74,9 @@ class Reader(models.Model):
     name = models.CharField(max_length=120, blank=True)
     partners = models.BooleanField(default=False)  # the ledger's last word on each purpose, kept for fast selection
     tracking = models.BooleanField(default=False)
+    topics = models.CharField(max_length=200, blank=True)  # the chosen ones, in order, with spaces between; "": all of them
+    paused_until = models.DateTimeField(null=True)  # the reader's own wish: no issue before then
+    terms_since = models.DateField(default=today)  # material terms in force since a later day wait for the reader's answer
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
@@ -71,6 +89,7 @@ class Subscription(models.Model):
     state = models.CharField(max_length=10, choices=SubscriptionState.choices, default=SubscriptionState.PENDING)
     reader = models.ForeignKey(Reader, on_delete=models.CASCADE, related_name="subscriptions")
     newsletter = models.CharField(max_length=40)
+    frequency = models.CharField(max_length=6, choices=Frequency.choices, default=Frequency.EVERY)
     confirm_round = models.PositiveIntegerField(default=0)  # grows with each use; a link of an older round is stale
     asked_at = models.DateTimeField(default=timezone.now)
     confirmed_at = models.DateTimeField(null=True)
@@ -84,8 +103,29 @@ class Subscription(models.Model):
         return f"{self.reader_id} {self.newsletter} {self.state}"
 
 
+class SignUp(models.Model):
+    """A sign-up as it came in; the row goes when the step that reads it has decided what it means."""
+
+    email = models.EmailField(max_length=254)
+    newsletters = models.JSONField()
+    topics = models.CharField(max_length=200, blank=True)
+    partners = models.BooleanField(default=False)
+    tracking = models.BooleanField(default=False)
+    shown = models.JSONField()  # kind of wording > id of the Terms that stood beside its box
+    form = models.CharField(max_length=20)
+    network_address = models.GenericIPAddressField(null=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"sign-up {self.pk}"
+
+
 class Consent(models.Model):
-    """Append-only ledger: what a reader agreed to or withdrew, when, and to which exact wording."""
+    """Append-only ledger: what a reader agreed to or withdrew, when, and to which exact wording.
+
+    The database itself refuses to change a row, but for shortening its network address, and to delete one unless a
+    Removal names its reader (triggers in migration 0003).
+    """
 
     reader = models.ForeignKey(Reader, on_delete=models.CASCADE, related_name="consents")
     purpose = models.CharField(max_length=12, choices=Purpose.choices)
@@ -94,7 +134,8 @@ class Consent(models.Model):
     at = models.DateTimeField(default=timezone.now)
     version = models.CharField(max_length=20, blank=True)
     wording_sha256 = models.CharField(max_length=64, blank=True)
-    method = models.CharField(max_length=30)  # form, confirm page, one-click, preferences, import: SOURCE
+    method = models.CharField(max_length=30)  # form, confirm page, one-click, mail, preferences, import
+    form = models.CharField(max_length=20, blank=True)  # where it was asked: site, elsewhere, api, preferences, terms page
     source = models.CharField(max_length=200, blank=True)  # for imports: what the publisher says of their origin
     network_address = models.GenericIPAddressField(null=True)
 
@@ -114,3 +155,51 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class Removal(models.Model):
+    """That a reader's rows may go: the ledger's triggers let a reader's consents be deleted only if this names them.
+
+    It stays, as a number and a reason: how many were erased, and when, can be shown without saying who.
+    """
+
+    reader_number = models.BigIntegerField(unique=True)
+    reason = models.CharField(max_length=30)  # erased, unconfirmed
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.reader_number}"
+
+
+class Departure(models.Model):
+    """Why somebody left, if they said: about a newsletter, with nothing that says who. `key` keeps two presses one row."""
+
+    newsletter = models.CharField(max_length=40)
+    reason = models.CharField(max_length=20)
+    words = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+    key = models.CharField(max_length=64, unique=True)
+
+    def __str__(self) -> str:
+        return f"{self.newsletter} {self.reason}"
+
+
+class ImportRun(models.Model):
+    """How far the import of one file got: run again, it goes on from there."""
+
+    sha256 = models.CharField(max_length=64)  # of the file's bytes
+    name = models.CharField(max_length=200)
+    newsletter = models.CharField(max_length=40)
+    source = models.CharField(max_length=200)
+    line = models.PositiveIntegerField(default=0)  # the last line of the file that is done
+    imported = models.PositiveIntegerField(default=0)
+    already = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["sha256", "newsletter"], name="one_run_per_file_and_newsletter")]
+
+    def __str__(self) -> str:
+        return f"import of {self.name}"

@@ -20,7 +20,7 @@ from worker.web.public.guards import network_address, personal, small_body
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """GET only shows what would be confirmed, since scanners follow links; POST confirms."""
-    partners = editorial.load().publisher.partners  # first: nothing is confirmed that cannot be said to be
+    editorial.load()  # first: nothing is confirmed that cannot be said to be
     try:
         if request.method == "POST":
             asked = confirming.confirm(token, network_address=network_address(request))
@@ -31,7 +31,6 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST" and asked.state == "done":
         tasks.nudge("notices")
     context = {"asked": asked, "titles": [title_of(key) for key in asked.newsletters],
-               "partners": partners,
                "preferences": preferences_url(asked.reader_id) if asked.state == "done" else ""}
     return render(request, f"web/public/confirm_{asked.state}.html", context)
 

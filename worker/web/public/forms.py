@@ -8,7 +8,7 @@ from worker import editorial
 from worker.editorial import WEEKDAYS, Newsletter
 from worker.errors import BroadsheetError
 from worker.readers.addresses import LONGEST, read_address
-from worker.readers.terms import current_terms, read_shown
+from worker.readers.terms import box_wordings, read_shown
 from worker.storage.models import Terms
 
 _DAY_NAMES = dict(zip(WEEKDAYS, ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays"),
@@ -26,7 +26,7 @@ class SignUpForm(forms.Form):
     website = forms.CharField(required=False, max_length=500)  # people do not see it: whoever fills it in is a machine
     shown = forms.CharField(required=False, max_length=300)
 
-    terms: Terms | None = None
+    wordings: dict[str, Terms] | None = None
 
     def __init__(self, data: Any = None) -> None:
         super().__init__(data)
@@ -50,18 +50,19 @@ class SignUpForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Find the wording that stood beside the boxes: it, and no newer one, is what was agreed to."""
         cleaned = super().clean() or {}
-        self.terms = read_shown(cleaned.get("shown", ""))
-        if self.terms is None and "agree" not in self.errors:
+        shown = read_shown(cleaned.get("shown", ""))
+        self.wordings = shown.wordings if shown else None
+        if self.wordings is None and "agree" not in self.errors:
             self.add_error("agree", "This form was open for very long. Please read the terms again, and agree again.")
         return cleaned
 
 
-def published_terms() -> Terms | None:
-    """Return the terms in force; None while none are published, and sign-up is closed."""
+def published_wordings() -> dict[str, Terms]:
+    """Return the wordings in force beside the boxes; none while no terms are published, and sign-up is closed."""
     try:
-        return current_terms()
+        return box_wordings()
     except BroadsheetError:
-        return None
+        return {}
 
 
 def describe_days(newsletter: Newsletter) -> str:

@@ -15,7 +15,7 @@ from worker.readers.links import BadLinkError, read_link
 from worker.readers.preferences import Preferences, change, read_preferences, title_of
 from worker.readers.terms import read_shown, seal_shown
 from worker.web.public.confirming import show_bad_link
-from worker.web.public.forms import describe_days, published_terms
+from worker.web.public.forms import describe_days, published_wordings
 from worker.web.public.guards import network_address, personal, small_body
 
 
@@ -51,20 +51,21 @@ def _change(request: HttpRequest, chosen: Preferences) -> None:
     if form.get("leave") == "all":
         change(chosen.reader.pk, newsletters=(), network_address=address)
         return
-    asks_partners = bool(editorial.load().publisher.partners) or chosen.reader.partners
+    asks_partners = bool(editorial.load().publisher.all_partners) or chosen.reader.partners
+    shown = read_shown(form.get("shown", ""))
     change(chosen.reader.pk, newsletters=form.getlist("newsletters"), tracking="tracking" in form,
            partners="partners" in form if asks_partners else None,
-           terms=read_shown(form.get("shown", "")), network_address=address)
+           wordings=shown.wordings if shown else None, network_address=address)
 
 
 def _show(request: HttpRequest, token: str, chosen: Preferences, *, problem: str = "",
           status: int = 200) -> HttpResponse:
-    publisher, terms = editorial.load().publisher, published_terms()
+    wordings = published_wordings()
     context = {
         "token": token, "chosen": chosen, "offers": _list_offers(chosen), "problem": problem,
         "saved": "saved" in request.GET, "suppressed": "suppressed" in chosen.states.values(),
-        "reads": any(chosen.has(key) for key in chosen.states), "partners": publisher.partners,
-        "terms": terms, "shown": seal_shown(terms) if terms else "",
+        "reads": any(chosen.has(key) for key in chosen.states), "wordings": wordings,
+        "terms": wordings.get("newsletter"), "shown": seal_shown(wordings) if wordings else "",
     }
     return render(request, "web/public/preferences.html", context, status=status)
 

@@ -10,7 +10,7 @@ from worker import tasks
 from worker.readers.subscribe import sign_up
 from worker.readers.terms import seal_shown
 from worker.web.public.archive import latest_issue, lay_out
-from worker.web.public.forms import SignUpForm, published_terms
+from worker.web.public.forms import SignUpForm, published_wordings
 from worker.web.public.guards import network_address, personal, small_body
 
 
@@ -35,12 +35,12 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     chosen = form.cleaned_data
     if not chosen["website"]:
         sign_up(chosen["email"], chosen["newsletters"], partners=chosen["partners"], tracking=chosen["tracking"],
-                terms=form.terms, network_address=network_address(request))
+                wordings=form.wordings, network_address=network_address(request))
         tasks.nudge("notices")
     return render(request, "web/public/check_inbox.html", {"email": chosen["email"]})
 
 
 def _form_parts(form: SignUpForm) -> dict[str, Any]:
-    terms = published_terms()
-    return {"form": form, "terms": terms, "shown": seal_shown(terms) if terms else "",
-            "partners": form.known.publisher.partners}
+    wordings = published_wordings()
+    return {"form": form, "wordings": wordings, "terms": wordings.get("newsletter"),
+            "shown": seal_shown(wordings) if wordings else ""}
