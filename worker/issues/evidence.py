@@ -87,10 +87,10 @@ def trace_summary(placement: Placement, summary: str) -> list[dict[str, Any]]:
 
 
 def read_story_articles(story_ids: Iterable[int]) -> dict[int, Articles]:
-    """Return the items of each story as the checker reads them, in one query; of copies, only what they repeat."""
+    """Return the items of each story as the checker reads them, in one query; a copy too may have a headline of its own."""
     titles = {name: source.title for name, source in editorial.load().feeds_by_name().items()}
     found: dict[int, list[Article]] = defaultdict(list)
-    items = Item.objects.filter(story__in=set(story_ids), copy_of=None).select_related("feed").order_by("at", "id")
+    items = Item.objects.filter(story__in=set(story_ids)).select_related("feed").order_by("at", "id")
     for item in items:
         if item.story_id is not None:
             found[item.story_id].append(as_article(item, titles))
