@@ -6,7 +6,7 @@ from hypothesis import settings as quickly
 from hypothesis import strategies as st
 
 from worker.errors import BroadsheetError
-from worker.readers.addresses import address_key, read_address
+from worker.readers.addresses import address_key, likely_meant, mailbox_of, read_address
 
 
 @pytest.mark.parametrize(("typed", "email", "key"), [
@@ -50,3 +50,51 @@ def test_any_text_is_an_address_without_line_ends_or_a_plain_refusal(typed: str)
 @quickly(max_examples=200, deadline=None)
 def test_the_key_never_fails(typed: str) -> None:
     assert isinstance(address_key(typed), str)
+
+
+NAMES = st.from_regex(r"[a-z][a-z0-9]{0,19}", fullmatch=True)
+
+
+@st.composite
+def spellings(draw: st.DrawFn, domains: tuple[str, ...], ignored: str) -> tuple[str, list[str]]:
+    """A name, and addresses that all reach its mailbox: capitals, signs that are passed over, a tag."""
+    name = draw(NAMES)
+    written = []
+    for _ in range(2):
+        letters = [draw(st.sampled_from([letter, letter.upper()])) for letter in name]
+        gaps = [draw(st.sampled_from(["", *ignored])) for _ in letters[1:]] + [""]
+        tag = draw(st.sampled_from(["", "+news", "+a.b-c", "+"]))
+        written.append("".join(map("".join, zip(letters, gaps, strict=True))) + f"{tag}@{draw(st.sampled_from(domains))}")
+    return name, written
+
+
+@pytest.mark.parametrize(("domains", "ignored", "home"), [
+    (("gmail.com", "GoogleMail.com"), ".", "gmail.com"), (("proton.me", "pm.me", "protonmail.com"), ".-_", "proton.me"),
+    (("outlook.com",), "", "outlook.com"), (("icloud.com", "me.com"), "", "icloud.com"), (("fastmail.com",), "", "fastmail.com")])
+@given(data=st.data())
+@quickly(max_examples=60, deadline=None)
+def test_all_spellings_of_a_mailbox_are_one(data: st.DataObject, domains: tuple[str, ...], ignored: str, home: str) -> None:
+    name, written = data.draw(spellings(domains, ignored))
+    assert {mailbox_of(one) for one in written} == {f"{name}@{home}"}
+
+
+@given(NAMES, NAMES, st.sampled_from(["example.com", "bücher.example", "mail.example.org"]))
+@quickly(max_examples=100, deadline=None)
+def test_where_a_provider_says_nothing_a_dot_and_a_tag_are_somebody_else(first: str, second: str, domain: str) -> None:
+    plain, dotted, tagged = f"{first}{second}@{domain}", f"{first}.{second}@{domain}", f"{first}{second}+x@{domain}"
+    assert len({mailbox_of(one) for one in (plain, dotted, tagged)}) == 3
+    assert mailbox_of(plain) == mailbox_of(plain.upper()) == address_key(plain)
+
+
+@given(st.text(max_size=80))
+@quickly(max_examples=200, deadline=None)
+def test_recognising_a_mailbox_never_fails_and_changes_nothing_the_second_time(typed: str) -> None:
+    assert mailbox_of(mailbox_of(typed)) == mailbox_of(typed)
+    assert isinstance(likely_meant(typed), str)
+
+
+@pytest.mark.parametrize(("typed", "meant"), [
+    ("Ada.O+news@gmial.com", "Ada.O+news@gmail.com"), ("ada@hotmial.com", "ada@hotmail.com"), ("ada@yaho.com", "ada@yahoo.com"),
+    ("ada@gmail.com", ""), ("ada@gmx.com", ""), ("ada@ail.com", ""), ("ada@example.com", ""), ("ada", ""), ("", "")])
+def test_a_misspelt_provider_is_noticed_and_nobody_elses_domain_is(typed: str, meant: str) -> None:
+    assert likely_meant(typed) == meant

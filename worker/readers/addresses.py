@@ -1,5 +1,6 @@
 """An address as somebody typed it in, the address to write to and the key that makes a person one row out."""
 
+import difflib
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,6 +10,30 @@ from email_validator import EmailNotValidError, validate_email
 
 from worker.errors import BroadsheetError
 
+
+@dataclass(frozen=True)
+class _Provider:
+    """How a provider reads what stands before the @. `home` is the domain under which all of its own are one."""
+
+    home: str
+    ignored: str = ""  # signs that make no difference
+    tag: str = "+"  # what follows it makes no difference
+
+
+# https://support.google.com/mail/answer/7436150 and /10313; https://proton.me/support/addresses-and-aliases;
+# https://support.microsoft.com/office/add-or-remove-an-email-alias; https://support.apple.com/guide/icloud (plus signs);
+# https://www.fastmail.help/hc/en-us/articles/360060591053; https://yandex.com/support/id/data/email-addresses
+_PROVIDERS: dict[str, _Provider] = {
+    **dict.fromkeys(("gmail.com", "googlemail.com"), _Provider("gmail.com", ".")),
+    **dict.fromkeys(("proton.me", "protonmail.com", "protonmail.ch", "pm.me"), _Provider("proton.me", ".-_")),
+    **dict.fromkeys(("icloud.com", "me.com", "mac.com"), _Provider("icloud.com")),
+    **dict.fromkeys(("yandex.com", "yandex.ru", "ya.ru"), _Provider("yandex.com", ".-")),
+    **{domain: _Provider(domain) for domain in
+       ("outlook.com", "hotmail.com", "live.com", "msn.com", "fastmail.com", "fastmail.fm")},
+}
+_WELL_KNOWN = (*_PROVIDERS, "yahoo.com", "yahoo.co.uk", "hotmail.co.uk", "btinternet.com", "comcast.net", "verizon.net",
+               "web.de", "gmx.de", "gmx.net", "t-online.de", "orange.fr", "laposte.net", "libero.it", "naver.com", "qq.com",
+               "163.com", "zoho.com", "mail.com", "email.com", "ymail.com", "aol.com")
 LONGEST = 254  # RFC 5321 4.5.3.1.3, less the angle brackets
 
 
@@ -49,3 +74,29 @@ def address_key(email: str) -> str:
         with suppress(idna.IDNAError, UnicodeError):
             domain = idna.encode(domain, uts46=True).decode()
     return unicodedata.normalize("NFC", f"{local}{at}{domain}")
+
+
+def mailbox_of(email: str) -> str:
+    """Return what all the addresses that reach one mailbox share, as far as its provider says so. Never raises.
+
+    Beyond `address_key`: dots and tags where the provider ignores them, and its several domains. It is only for
+    recognising somebody (one confirmation a day, suppression), never for writing to.
+    """
+    key = address_key(email)
+    local, _, domain = key.rpartition("@")
+    provider = _PROVIDERS.get(domain)
+    if provider is None or local.startswith('"'):
+        return key
+    name = local.partition(provider.tag)[0].translate({ord(sign): None for sign in provider.ignored})
+    return f"{name}@{provider.home}" if name else key
+
+
+def likely_meant(email: str) -> str:
+    """Return the address that was probably meant where a well-known provider's name is misspelt; "" where it was not."""
+    local, at, domain = address_key(email).rpartition("@")
+    if not at or domain in _WELL_KNOWN:
+        return ""
+    near = difflib.get_close_matches(domain, _WELL_KNOWN, n=1, cutoff=0.82)
+    # A short name is near many others: ail.com and gmx.com are somebody's own.
+    close = near and abs(len(near[0]) - len(domain)) <= 2 and len(domain) > 7
+    return f"{email.strip().rpartition('@')[0]}@{near[0]}" if close else ""

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from worker.readers.addresses import address_key
+from worker.readers.addresses import address_key, mailbox_of
 from worker.readers.consent import build_consent
 from worker.storage.models import Consent, ConsentAction, Purpose, Reader, Subscription, SubscriptionState, Suppression
 
@@ -24,26 +24,27 @@ def _derive_key(secret: str) -> bytes:
     return hashlib.sha256(b"broadsheet.readers.suppress\0" + secret.encode()).digest()
 
 
-def _hash_under(secret: str, email: str) -> str:
-    return hmac.digest(_derive_key(secret), address_key(email).encode(), "sha256").hex()
+def _hash_under(secret: str, mailbox: str) -> str:
+    return hmac.digest(_derive_key(secret), mailbox.encode(), "sha256").hex()
 
 
 def email_hash(email: str) -> str:
-    """Return the address's HMAC-SHA-256 under today's key, 64 hexadecimal digits."""
-    return _hash_under(settings.SECRET_KEY, email)
+    """Return the HMAC-SHA-256 of the mailbox an address reaches, in whatever spelling, under today's key: 64 hex digits."""
+    return _hash_under(settings.SECRET_KEY, mailbox_of(email))
 
 
 def suppressed_among(emails: Iterable[str]) -> set[str]:
     """Return those of `emails`, as given, that must not be written to; hashes made under old keys count too."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    by_hash = {_hash_under(secret, email): email for email in set(emails) for secret in secrets}
+    given = {email: mailbox_of(email) for email in emails}
+    by_hash = {_hash_under(secret, mailbox): mailbox for mailbox in set(given.values()) for secret in secrets}
     found: set[str] = set()
     hashes = list(by_hash)
     for start in range(0, len(hashes), 500):  # SQLite's limit on parameters was once 999
         found.update(Suppression.objects.filter(email_hash__in=hashes[start : start + 500])
                      .values_list("email_hash", flat=True))
-    spellings = {address_key(by_hash[digest]) for digest in found}
-    return {email for email in by_hash.values() if address_key(email) in spellings}
+    mailboxes = {by_hash[digest] for digest in found}
+    return {email for email, mailbox in given.items() if mailbox in mailboxes}
 
 
 def is_suppressed(email: str) -> bool:
