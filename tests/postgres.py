@@ -47,9 +47,10 @@ class PostgresServer:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def start_postgres(directory: Path) -> PostgresServer:
+def start_postgres(directory: Path, *, durable: bool = False) -> PostgresServer:
     """Start a server with its files in `directory` (made here; a short path, as socket paths end at 107 bytes).
 
+    `durable`: a commit waits for the disk, as in production; tests need not.
     PostgreSQL refuses to run as root; there it runs as `nobody`, from a copy that `nobody` can reach.
     """
     directory.mkdir(mode=0o755)
@@ -71,8 +72,9 @@ def start_postgres(directory: Path) -> PostgresServer:
     data = directory / "data"
     subprocess.run([programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C",
                     "--no-sync"], check=True, user=user, cwd=directory, stdout=subprocess.DEVNULL)
-    options = {"listen_addresses": "", "unix_socket_directories": str(directory), "fsync": "off",
-               "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "60"}
+    options = {"listen_addresses": "", "unix_socket_directories": str(directory), "max_connections": "60"}
+    if not durable:
+        options |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
     with open(directory / "log", "wb") as log:
         command = [str(programs / "postgres"), "-D", str(data), *(f"--{k}={v}" for k, v in options.items())]
         process = start_program(command, user=user, cwd=directory, output=log, last_signal=signal.SIGINT)

@@ -41,6 +41,7 @@ app.conf.update(
         "gather": {"task": "worker.tasks.gather_due", "schedule": 20, "options": {"expires": 19}},
         "group": {"task": "worker.tasks.group", "schedule": 60, "options": {"expires": 55}},
         "draft": {"task": "worker.tasks.draft_due", "schedule": 20, "options": {"expires": 19}},
+        "sign-ups": {"task": "worker.tasks.sign_ups", "schedule": 10, "options": {"expires": 9}},
         "notices": {"task": "worker.tasks.notices", "schedule": 10, "options": {"expires": 9}},
         "sweep": {"task": "worker.tasks.sweep", "schedule": 10, "options": {"expires": 9}},
     },

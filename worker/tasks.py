@@ -1,6 +1,7 @@
 """One thin task per step; the only file that knows the order. A step that is lost is found again by the timetable."""
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 import django
@@ -22,6 +23,7 @@ from worker.errors import BroadsheetError
 from worker.feeds import gather as gathering
 from worker.feeds import sources
 from worker.issues import draft
+from worker.readers import subscribe
 from worker.storage.models import Issue, IssueState
 from worker.stories import group as grouping
 from worker.stories import summarise, threads
@@ -81,6 +83,13 @@ def deliver_issue(issue_id: int) -> None:
 
 
 @step
+def sign_ups() -> None:
+    """Decide what waiting sign-ups mean; then send the letters that are owed."""
+    if subscribe.decide_sign_ups():
+        letters.send_notices()
+
+
+@step
 def notices() -> None:
     """Send the letters owed to single readers."""
     letters.send_notices()
@@ -95,19 +104,33 @@ def sweep() -> None:
             deliver_issue.apply_async((issue_id,), expires=9)
 
 
-_NUDGES = {"deliver": deliver_issue, "notices": notices, "group": group}
+_NUDGES = {"deliver": deliver_issue, "notices": notices, "group": group, "sign-ups": sign_ups}
+NUDGE_SECONDS = 0.25
+_last_nudged: dict[str, float] = {}
 
 
-def nudge(name: str, *args: Any) -> None:
-    """Wake a worker for a step once the transaction has committed. Never raises: the timetable is the safety net."""
+def nudge(name: str, *args: Any, wait: float = 0) -> None:
+    """Wake a worker for a step, in `wait` seconds, once the transaction has committed. Never raises: the timetable is the
+    safety net."""
     task = _NUDGES[name]
 
     def send() -> None:
         if not settings.REDIS_URL:
             return
         try:
-            task.apply_async(args, retry=False, expires=60)
+            task.apply_async(args, retry=False, expires=60, countdown=wait or None)
         except (OperationalError, OSError) as error:
             log.warning("broker did not answer; the timetable will find the work", step=name, reason=str(error))
 
     transaction.on_commit(send)
+
+
+def nudge_soon(name: str) -> None:
+    """Wake a worker in a moment for work that comes in crowds: at most once in NUDGE_SECONDS from one process.
+
+    The worker begins when those seconds are over, so it finds also what came meanwhile without a nudge of its own.
+    """
+    now = monotonic()
+    if now - _last_nudged.get(name, -NUDGE_SECONDS) >= NUDGE_SECONDS:
+        _last_nudged[name] = now
+        nudge(name, wait=2 * NUDGE_SECONDS)

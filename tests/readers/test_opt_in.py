@@ -78,12 +78,13 @@ def test_a_repeat_on_the_same_day_owes_no_second_letter(terms: Terms) -> None:
     assert _letters("confirm") == 2
 
 
-def test_a_further_newsletter_on_the_same_day_gets_its_own_letter(terms: Terms, last_link: Callable[[], str]) -> None:
+def test_a_further_newsletter_on_the_same_day_widens_the_letter_there_is(terms: Terms, last_link: Callable[[], str]) -> None:
     sign_up("ada@example.com", ["daily"], now=NOW)
-    sign_up("ada@example.com", ["aitrends", "daily"], now=NOW)
+    sign_up("ada@example.com", ["aitrends", "daily"], tracking=True, now=NOW)
     sign_up("ada@example.com", ["aitrends"], now=NOW)
-    assert _letters("confirm") == 2
-    confirm(last_link(), now=NOW)
+    assert _letters("confirm") == 1
+    assert read_confirmation(last_link()).newsletters == ("aitrends", "daily"), "its page names all of it"
+    assert not confirm(last_link(), now=NOW).tracking, "a box ticked by whoever came later is not the first one's"
     assert _states() == {"aitrends": "confirmed", "daily": "confirmed"}
 
 
@@ -131,6 +132,8 @@ def test_a_link_never_used_dies_when_the_reader_leaves(terms: Terms, last_link: 
     assert confirm(old, now=NOW).state == "stale"
     assert _states() == {"daily": "left"}
     sign_up("ada@example.com", ["daily"], now=NOW)
+    assert (confirm(old, now=NOW).state, _letters("confirm")) == ("stale", 1), "one letter a day that nobody answered"
+    sign_up("ada@example.com", ["daily"], now=NOW + timedelta(days=1))
     assert _letters("confirm") == 2, "who comes back gets a new link"
     assert confirm(old, now=NOW).state == "stale"
     assert confirm(last_link(), now=NOW).state == "done"

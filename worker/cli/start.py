@@ -15,6 +15,7 @@ BENCHES = {
     "summaries": "ROUGE of the summaries, beside the lead sentences",
     "evidence": "falsified sentences caught, kind by kind, and true ones doubted",
     "gathering": "1,000 feeds, beside feedparser alone",
+    "signup": "sign-up with everything on, beside a bare insert",
     "rendering": "a proof and a reader's copy",
     "delivery": "hand-over to each kind of sender, beside a message built per reader",
 }

@@ -7,7 +7,7 @@ import csv
 import json
 import mailbox
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.message import Message
@@ -192,9 +192,9 @@ def _sign_readers_up(home: Path, tell: Tell) -> int:
             sign_up(row["email"], row["newsletters"].split(";"), partners=row["partners"] == "yes",
                     tracking=row["tracking"] == "yes")
         notices.send_notices(sender)
-        for number, link in enumerate(_confirmation_tokens(letters), 1):
+        for number, token in enumerate(_read_letters(letters), 1):
             tell("readers confirm", number, len(rows))
-            confirm(link)
+            confirm(token)
         notices.send_notices(sender)
     finally:
         sender.close()
@@ -202,18 +202,19 @@ def _sign_readers_up(home: Path, tell: Tell) -> int:
     return confirmed.distinct().count()
 
 
-def _confirmation_tokens(letters: Path) -> list[str]:
-    """Return the tokens in the confirmation letters that lie unread in the maildir, and mark those as read."""
+def _read_letters(letters: Path) -> Iterator[str]:
+    """Yield the token of each confirmation letter that lies unread in the maildir.
+
+    A letter is marked as read when the next one is asked for, its token used: a demo killed in between uses it again.
+    """
     box = mailbox.Maildir(letters, create=True)
-    tokens = []
-    for key in list(box.keys()):
+    for key in sorted(box.keys()):
         letter = box[key]
         if letter.get_subdir() != "new":
             continue
-        tokens += re.findall(r"/confirm/([^/\s]+)/", _plain_text(letter))[:1]
+        yield from re.findall(r"/confirm/([^/\s]+)/", _plain_text(letter))[:1]
         letter.set_subdir("cur")
         box[key] = letter
-    return tokens
 
 
 def _plain_text(letter: Message) -> str:

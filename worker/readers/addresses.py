@@ -93,7 +93,7 @@ def mailbox_of(email: str) -> str:
 
 def likely_meant(email: str) -> str:
     """Return the address that was probably meant where a well-known provider's name is misspelt; "" where it was not."""
-    local, at, domain = address_key(email).rpartition("@")
+    _, at, domain = address_key(email).rpartition("@")
     if not at or domain in _WELL_KNOWN:
         return ""
     near = difflib.get_close_matches(domain, _WELL_KNOWN, n=1, cutoff=0.82)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from worker.readers.consent import Wordings, build_consent, lock_reader
 from worker.readers.links import BadLinkError, read_link
 from worker.readers.suppress import is_suppressed
+from worker.readers.terms import find_wordings
 from worker.storage.models import (
     Consent,
     ConsentAction,
@@ -38,6 +39,8 @@ class Confirmation:
     newsletters: tuple[str, ...]
     partners: bool
     tracking: bool
+    topics: str
+    form: str  # where it was asked
     wordings: Wordings
 
     @property
@@ -64,9 +67,9 @@ def confirm(token: str, *, network_address: str | None = None, now: datetime | N
     if reader is None or asked.state != "open":
         return asked
     now = now or timezone.now()
+    _set_choices(reader, asked)
     rows = Subscription.objects.filter(reader=reader, newsletter__in=asked.newsletters)
     rows.update(state=SubscriptionState.CONFIRMED, confirmed_at=now, left_at=None, confirm_round=F("confirm_round") + 1)
-    _set_flags(reader, asked)
     Consent.objects.bulk_create(_given_rows(reader, asked, network_address, now))
     Notice.objects.get_or_create(key=f"welcome:{notice.pk}", defaults={
         "kind": NoticeKind.WELCOME, "reader": reader, "created_at": now,
@@ -94,18 +97,20 @@ def _look(notice: Notice) -> Confirmation:
         state = "stale"
     return Confirmation(state=state, reader_id=notice.reader_id, email=notice.reader.email,
                         newsletters=still_open or done or tuple(sorted(rounds)), partners=details["partners"],
-                        tracking=details["tracking"], wordings=_read_wordings(details["shown"]))
+                        tracking=details["tracking"], topics=details.get("topics", ""), form=details.get("form", ""),
+                        wordings=find_wordings(details["shown"]) or {})
 
 
-def _read_wordings(shown: dict[str, int]) -> dict[str, Terms]:
-    rows = Terms.objects.in_bulk(shown.values())
-    return {kind: rows[pk] for kind, pk in shown.items() if pk in rows}
-
-
-def _set_flags(reader: Reader, asked: Confirmation) -> None:
+def _set_choices(reader: Reader, asked: Confirmation) -> None:
+    """Keep what was asked beside the newsletters. Who has confirmed before has chosen topics by the preferences since."""
+    is_first = not Subscription.objects.filter(reader=reader, confirmed_at__isnull=False).exists()
     reader.partners = reader.partners or asked.partners
     reader.tracking = reader.tracking or asked.tracking
-    reader.save(update_fields=["partners", "tracking"])
+    if is_first:
+        reader.topics = asked.topics
+    if asked.terms:  # not today: material terms that came into force since the form was opened were not agreed to
+        reader.terms_since = asked.terms.effective if is_first else max(reader.terms_since, asked.terms.effective)
+    reader.save(update_fields=["partners", "tracking", "topics", "terms_since"])
 
 
 def _given_rows(reader: Reader, asked: Confirmation, network_address: str | None, now: datetime) -> list[Consent]:
@@ -114,6 +119,6 @@ def _given_rows(reader: Reader, asked: Confirmation, network_address: str | None
         purposes.append((Purpose.PARTNERS, ""))
     if asked.tracking:
         purposes.append((Purpose.TRACKING, ""))
-    return [build_consent(reader, purpose, ConsentAction.GIVEN, newsletter=key, method="confirm page",
+    return [build_consent(reader, purpose, ConsentAction.GIVEN, newsletter=key, method="confirm page", form=asked.form,
                           network_address=network_address, wordings=asked.wordings, now=now)
             for purpose, key in purposes]

@@ -1,20 +1,24 @@
-"""A sign-up in: pending subscriptions, what was asked for in the ledger, and one confirmation letter owed, out."""
+"""Sign-ups that came in, in; pending subscriptions, what was asked for in the ledger, and one confirmation letter owed, out.
 
-import hashlib
+Whoever signs up is answered before any of this is looked at (`intake`), so that nobody learns from the answer, or from how
+long it takes, who reads what.
+"""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import structlog
+from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from worker import editorial
 from worker.errors import BroadsheetError
 from worker.readers.addresses import Address, read_address
 from worker.readers.consent import Wordings, build_consent, lock_reader
-from worker.readers.suppress import is_suppressed
-from worker.readers.terms import box_wordings
+from worker.readers.suppress import email_hash, suppressed_among
+from worker.readers.terms import box_wordings, find_wordings, name_wordings
 from worker.storage.models import (
     Consent,
     ConsentAction,
@@ -22,11 +26,13 @@ from worker.storage.models import (
     NoticeKind,
     Purpose,
     Reader,
+    SignUp,
     Subscription,
     SubscriptionState,
-    Terms,
 )
 
+log = structlog.get_logger(__name__)
+BATCH = 200  # sign-ups decided in one transaction
 _ASKABLE = (SubscriptionState.PENDING, SubscriptionState.LEFT)
 
 
@@ -36,23 +42,61 @@ class _Request:
 
     address: Address
     newsletters: tuple[str, ...]
+    topics: str
     partners: bool
     tracking: bool
     wordings: Wordings
-    method: str
+    form: str
     network_address: str | None
     now: datetime
 
 
-def sign_up(email: str, newsletters: Sequence[str], *, partners: bool = False, tracking: bool = False,
-            method: str = "form", network_address: str | None = None, wordings: Wordings | None = None,
+def decide_sign_ups(*, limit: int = 5_000, now: datetime | None = None) -> int:
+    """Decide what the sign-ups that wait mean, oldest first, at most `limit`; return how many were decided.
+
+    Each row goes in the transaction that writes what it led to. May run twice at once: a row is one worker's.
+    """
+    decided = 0
+    while decided < limit:
+        with transaction.atomic():
+            rows = list(SignUp.objects.select_for_update(skip_locked=True).order_by("pk")[: min(BATCH, limit - decided)])
+            unwanted = suppressed_among(row.email for row in rows)
+            for row in rows:
+                if row.email not in unwanted and not is_blocked(row.email):
+                    _decide(row, now or row.at)
+            SignUp.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        decided += len(rows)
+        if len(rows) < BATCH:
+            break
+    return decided
+
+
+def _decide(row: SignUp, now: datetime) -> None:
+    known = editorial.load().newsletters
+    newsletters = tuple(key for key in row.newsletters if key in known)
+    wordings = find_wordings(row.shown)
+    if not newsletters or wordings is None:
+        log.warning("a sign-up asked for what is there no more", sign_up=row.pk)
+        return
+    _write(_Request(address=read_address(row.email), newsletters=newsletters, topics=row.topics, partners=row.partners,
+                    tracking=row.tracking, wordings=wordings, form=row.form, network_address=row.network_address, now=now))
+
+
+def is_blocked(email: str) -> bool:
+    """Say whether the operator takes no sign-ups from the address's domain, or from one that it belongs to."""
+    domain = email.rpartition("@")[2].lower()
+    blocked = {name.strip().lower().lstrip("@.") for name in settings.SIGNUP_BLOCKED_DOMAINS}
+    parts = domain.split(".")
+    return any(".".join(parts[start:]) in blocked for start in range(len(parts)))
+
+
+def sign_up(email: str, newsletters: Sequence[str], *, topics: str = "", partners: bool = False, tracking: bool = False,
+            form: str = "site", network_address: str | None = None, wordings: Wordings | None = None,
             now: datetime | None = None) -> None:
-    """Ask for newsletters; the address's owner decides by the link in the mail.
+    """Ask for newsletters and decide at once, where nobody waits for the answer who should not learn from it.
 
     `wordings` are those that were shown (today's if left out). Raises BroadsheetError for something that is no
-    address, for no newsletter at all, and for one that is not in feeds.toml. All the rest, an unknown address, a known
-    one, one that is subscribed already and one that must not be written to, have the same answer (none) and cost the
-    same work, so that nobody can learn from it who reads what.
+    address, for no newsletter at all, and for one that is not in feeds.toml.
     """
     configured = editorial.load()
     wanted = tuple(dict.fromkeys(newsletters))
@@ -60,56 +104,66 @@ def sign_up(email: str, newsletters: Sequence[str], *, partners: bool = False, t
         raise BroadsheetError("choose at least one newsletter")
     for key in wanted:
         configured.newsletter(key)
-    request = _Request(address=read_address(email), newsletters=wanted,
-                       partners=partners and bool(configured.publisher.all_partners), tracking=tracking,
-                       wordings=wordings or box_wordings(), method=method, network_address=network_address,
+    request = _Request(address=read_address(email), newsletters=wanted, topics=topics, partners=partners, tracking=tracking,
+                       wordings=wordings or box_wordings(), form=form, network_address=network_address,
                        now=now or timezone.now())
     with transaction.atomic():
-        _write_or_touch(request)
+        if not suppressed_among([request.address.email]) and not is_blocked(request.address.email):
+            _write(request)
 
 
-def _write_or_touch(request: _Request) -> None:
-    """Do all the writing for everybody; where nothing may be kept, take it back and commit one row as it was.
-
-    The last update changes no value. It makes the transaction one that the disk must hear of, like all the others.
-    """
-    suppressed = is_suppressed(request.address.email)
-    before = transaction.savepoint()
-    owed = _write(request)
-    if owed and not suppressed:
-        transaction.savepoint_commit(before)
-        return
-    transaction.savepoint_rollback(before)
-    Terms.objects.filter(pk=request.wordings["newsletter"].pk).update(material=F("material"))
+def _write(request: _Request) -> None:
+    """Write reader, subscriptions, ledger and letter, unless no letter is owed: then nothing, as if nobody had asked."""
+    with transaction.atomic():
+        if not _write_all(request):
+            transaction.set_rollback(True)  # of this savepoint alone
 
 
-def _write(request: _Request) -> bool:
-    """Write reader, subscriptions, ledger and letter; say whether a letter is owed that was not owed before."""
+def _write_all(request: _Request) -> bool:
     address, now = request.address, request.now
     found, _ = Reader.objects.get_or_create(email_key=address.key, defaults={"email": address.email, "created_at": now})
     reader = lock_reader(found.pk) or found
     Subscription.objects.bulk_create(
-        [Subscription(reader=reader, newsletter=key, asked_at=now) for key in request.newsletters],
-        ignore_conflicts=True)
-    rows = list(reader.subscriptions.filter(newsletter__in=request.newsletters).order_by("newsletter"))
-    asked = [row for row in rows if row.state in _ASKABLE]
-    rounds = {row.newsletter: row.confirm_round for row in asked}
-    covered = _covered_today(reader, now)
-    Subscription.objects.filter(pk__in=[row.pk for row in asked]).update(state=SubscriptionState.PENDING, asked_at=now)
-    Consent.objects.bulk_create(_asked_rows(reader, request, list(rounds) or list(request.newsletters)))
-    _owe_letter(reader, request, rounds)
-    return any(covered.get(key) != number for key, number in rounds.items())
+        [Subscription(reader=reader, newsletter=key, asked_at=now) for key in request.newsletters], ignore_conflicts=True)
+    rows = reader.subscriptions.filter(newsletter__in=request.newsletters, state__in=_ASKABLE).order_by("newsletter")
+    rounds = {row.newsletter: row.confirm_round for row in rows}
+    asked = _owe_letter(reader, request, rounds)
+    if not asked:
+        return False
+    Subscription.objects.filter(reader=reader, newsletter__in=asked).update(state=SubscriptionState.PENDING, asked_at=now)
+    Consent.objects.bulk_create(_asked_rows(reader, request, asked))
+    return True
 
 
-def _covered_today(reader: Reader, now: datetime) -> dict[str, int]:
-    """Return the newsletters, with their rounds, that a confirmation letter of this (UTC) day already asks about."""
-    letters = Notice.objects.filter(kind=NoticeKind.CONFIRM, key__startswith=_letter_key(reader, now)).order_by("id")
-    return {key: number for details in letters.values_list("details", flat=True)
-            for key, number in details.get("rounds", {}).items()}
+def _owe_letter(reader: Reader, request: _Request, rounds: Mapping[str, int]) -> list[str]:
+    """Owe a letter that asks about `rounds`, and return the newsletters it asks about that none of today's did before.
+
+    One confirmation a (UTC) day for one mailbox, however its address is spelt; another only once that one was answered. A
+    letter on its way, or in the mailbox, is widened by what is asked for since: its page names all of it. What it asked
+    before it does not ask anew, or a link from before somebody left would bring them back.
+    """
+    prefix = f"confirm:{email_hash(reader.email)[:40]}:{request.now.astimezone(UTC):%Y-%m-%d}:"
+    today = list(Notice.objects.filter(kind=NoticeKind.CONFIRM, key__startswith=prefix).order_by("pk"))
+    answered = set(Notice.objects.filter(key__in=[f"welcome:{letter.pk}" for letter in today]).values_list("key", flat=True))
+    letter = next((one for one in today if f"welcome:{one.pk}" not in answered), None)
+    if letter is None:
+        _make_letter(reader, request, rounds, f"{prefix}{len(today)}")
+        return list(rounds)
+    fresh = [key for key in rounds if key not in letter.details["rounds"]]
+    if letter.reader_id != reader.pk or not fresh:
+        return []
+    letter.details["rounds"] |= {key: rounds[key] for key in fresh}
+    letter.details["newsletters"] = sorted(letter.details["rounds"])
+    letter.save(update_fields=["details"])
+    return fresh
 
 
-def _letter_key(reader: Reader, now: datetime) -> str:
-    return f"confirm:{reader.pk}:{now.astimezone(UTC):%Y-%m-%d}:"
+def _make_letter(reader: Reader, request: _Request, rounds: Mapping[str, int], key: str) -> None:
+    if rounds:
+        Notice.objects.create(key=key, kind=NoticeKind.CONFIRM, reader=reader, created_at=request.now, details={
+            "newsletters": list(rounds), "rounds": dict(rounds), "topics": request.topics, "partners": request.partners,
+            "tracking": request.tracking, "form": request.form,
+            "shown": name_wordings(request.wordings)})
 
 
 def _asked_rows(reader: Reader, request: _Request, newsletters: Sequence[str]) -> list[Consent]:
@@ -118,15 +172,6 @@ def _asked_rows(reader: Reader, request: _Request, newsletters: Sequence[str]) -
         purposes.append((Purpose.PARTNERS, ""))
     if request.tracking:
         purposes.append((Purpose.TRACKING, ""))
-    return [build_consent(reader, purpose, ConsentAction.ASKED, newsletter=key, method=request.method,
+    return [build_consent(reader, purpose, ConsentAction.ASKED, newsletter=key, method="form", form=request.form,
                           network_address=request.network_address, wordings=request.wordings, now=request.now)
             for purpose, key in purposes]
-
-
-def _owe_letter(reader: Reader, request: _Request, rounds: Mapping[str, int]) -> None:
-    digest = hashlib.sha256(repr(sorted(rounds.items())).encode()).hexdigest()[:16]
-    Notice.objects.get_or_create(
-        key=_letter_key(reader, request.now) + digest,
-        defaults={"kind": NoticeKind.CONFIRM, "reader": reader, "created_at": request.now,
-                  "details": {"newsletters": list(rounds), "rounds": dict(rounds), "partners": request.partners,
-                              "tracking": request.tracking, "shown": {kind: row.pk for kind, row in request.wordings.items()}}})

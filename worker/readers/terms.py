@@ -3,11 +3,12 @@
 import hashlib
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import markdown
 import nh3
@@ -124,22 +125,36 @@ def box_wordings() -> dict[str, Terms]:
     return there
 
 
+Named = dict[str, tuple[int, str]]  # kind > the wording's row, and the beginning of its hash
+
+
 @dataclass(frozen=True)
 class Shown:
-    """The wordings a form showed, by kind, and how long ago in seconds."""
+    """What a form says that it showed, by kind, and how long ago in seconds."""
 
-    wordings: dict[str, Terms]
+    named: Named
     age: float
+
+
+def name_wordings(wordings: Mapping[str, Terms]) -> Named:
+    """Return what stands for these wordings where the wordings themselves would be too much."""
+    return {kind: (row.pk, row.sha256[:16]) for kind, row in wordings.items()}
+
+
+def find_wordings(named: Mapping[str, Sequence[Any]]) -> dict[str, Terms] | None:
+    """Return the wordings; None if one of them is there no more, or if it is no sign-up's without the terms."""
+    rows = Terms.objects.in_bulk([pk for pk, _ in named.values()])
+    found = {kind: rows[pk] for kind, (pk, digest) in named.items() if pk in rows and rows[pk].sha256.startswith(digest)}
+    return found if len(found) == len(named) and "newsletter" in found else None
 
 
 def seal_shown(wordings: Mapping[str, Terms]) -> str:
     """Return what a form carries along to say which wordings stood in it, and since when."""
-    return _signer().sign_object([[kind, row.pk, row.sha256[:16]] for kind, row in wordings.items()])
+    return _signer().sign_object(name_wordings(wordings))
 
 
 def read_shown(seal: str) -> Shown | None:
-    """Return what a form showed; None if the seal is damaged, missing, older than thirty days, or of a wording that is
-    there no more."""
+    """Return what a form showed, without asking the database; None if the seal is damaged, missing or older than thirty days."""
     if len(seal) > 600:
         return None
     try:
@@ -147,18 +162,11 @@ def read_shown(seal: str) -> Shown | None:
         stamp = signing.b62_decode(seal.rsplit(_SEP, 2)[1])
     except (signing.BadSignature, ValueError):
         return None
-    rows = {kind: _find_shown(pk, digest) for kind, pk, digest in named}
-    there = {kind: row for kind, row in rows.items() if row}
-    return Shown(there, time.time() - stamp) if len(there) == len(named) and "newsletter" in there else None
+    return Shown({kind: (pk, digest) for kind, (pk, digest) in named.items()}, time.time() - stamp)
 
 
 def _signer() -> signing.TimestampSigner:
     return signing.TimestampSigner(salt=_SEAL, sep=_SEP)
-
-
-def _find_shown(pk: int, digest: str) -> Terms | None:
-    row = Terms.objects.filter(pk=pk).first()
-    return row if row and row.sha256.startswith(digest) else None
 
 
 def render_wording(wording: str) -> str:

@@ -44,11 +44,17 @@ def fill_in(browser: Any) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def sign_up(fill_in: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that signs an address up for Daily through the form."""
+def sign_up(browser: Any, fill_in: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that signs an address up for Daily through the form, and lets the worker decide what it means.
+
+    It returns the page the visitor is left with.
+    """
+    from worker.readers.subscribe import decide_sign_ups
 
     def send(email: str = "ada@example.com", **fields: Any) -> Any:
-        return fill_in("/subscribe/", **{"email": email, "newsletters": ["daily"], "agree": "on", **fields})
+        answer = fill_in("/subscribe/", **{"email": email, "newsletters": ["daily"], "agree": "on", **fields})
+        decide_sign_ups()
+        return browser.get(answer.headers["Location"]) if answer.status_code == 303 else answer
 
     return send
 

@@ -13,7 +13,7 @@ from worker.readers import erase as erasing
 from worker.readers.disclose import disclose
 from worker.readers.links import BadLinkError, read_link
 from worker.readers.preferences import Preferences, change, read_preferences, title_of
-from worker.readers.terms import read_shown, seal_shown
+from worker.readers.terms import find_wordings, read_shown, seal_shown
 from worker.web.public.confirming import show_bad_link
 from worker.web.public.forms import describe_days, published_wordings
 from worker.web.public.guards import network_address, personal, small_body
@@ -55,7 +55,7 @@ def _change(request: HttpRequest, chosen: Preferences) -> None:
     shown = read_shown(form.get("shown", ""))
     change(chosen.reader.pk, newsletters=form.getlist("newsletters"), tracking="tracking" in form,
            partners="partners" in form if asks_partners else None,
-           wordings=shown.wordings if shown else None, network_address=address)
+           wordings=find_wordings(shown.named) if shown else None, network_address=address)
 
 
 def _show(request: HttpRequest, token: str, chosen: Preferences, *, problem: str = "",

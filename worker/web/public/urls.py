@@ -8,6 +8,7 @@ app_name = "public"
 urlpatterns = [
     path("", signup.front, name="front"),
     path("subscribe/", signup.subscribe, name="subscribe"),
+    path("subscribe/sent/", signup.sent, name="sent"),
     path("confirm/<str:token>/", confirming.confirm, name="confirm"),
     path("unsubscribe/<str:token>/", leaving.unsubscribe, name="unsubscribe"),
     path("preferences/<str:token>/", own.preferences, name="preferences"),
