@@ -22,7 +22,7 @@ from worker.readers.subscribe import sign_up
 from worker.readers.suppress import suppress
 from worker.readers.terms import publish_terms
 from worker.storage import bulk
-from worker.storage.models import Notice, Subscription
+from worker.storage.models import Issue, Notice, Placement, Story, Subscription
 
 pytestmark = pytest.mark.django_db
 
@@ -116,3 +116,23 @@ def test_letters_go_through_sendgrid_without_the_list_headers(settings: Any) -> 
         with pytest.raises(SenderRefusedError):
             send_notices()
     assert Notice.objects.get(reader__email="next@example.com").state == "queued"
+
+
+def test_the_welcome_brings_the_latest_issue(box: Callable[[], list[Any]], make_issue: Callable[..., int]) -> None:
+    sign_up("new@example.com", ["aitrends"])
+    confirm(sign_link("confirm", notice=Notice.objects.get().pk))
+    send_notices()
+    assert "latest issue" not in box()[-1].get_body(("plain",)).get_content(), "before the first there is none"
+    issue = Issue.objects.get(pk=make_issue(0))
+    Issue.objects.update(state="sent")
+    story = Story.objects.create(headline="Chip maker slips", first_at=issue.drafted_at, last_at=issue.drafted_at)
+    Placement.objects.create(issue=issue, story=story, section="lead", position=0, headline="Chip maker slips", summary="By a year.",
+                             sources=[{"outlet": "First Outlet", "url": "https://outlet.example/a"}])
+    sign_up("late@example.com", ["aitrends"])
+    confirm(sign_link("confirm", notice=Notice.objects.filter(kind="confirm").latest("pk").pk))
+    send_notices()
+    welcome = next(mail for mail in box() if mail["To"] == "late@example.com" and "Welcome" in mail["Subject"])
+    for kind in ("plain", "html"):
+        part = welcome.get_body((kind,)).get_content()
+        for words in ("Chip maker slips", "By a year.", "https://outlet.example/a", f"/archive/aitrends/{issue.slug}/"):
+            assert words in part

@@ -12,6 +12,7 @@ from worker.delivery.ledger import Lease, Ready, hand_over
 from worker.delivery.message import Copy, Sheet, freeze_template, make_copy
 from worker.delivery.senders import Sender, open_sender
 from worker.errors import BroadsheetError
+from worker.issues.find import find_latest
 from worker.press.proof import Letter
 from worker.press.render import render_confirm, render_terms_notice, render_welcome
 from worker.readers.links import confirm_url, preferences_url, unsubscribe_url
@@ -114,7 +115,7 @@ def _render_letter(row: Notice, keys: Sequence[str], title: str) -> Letter:
     # One link cannot leave two newsletters: then the preferences page, which lists both, is the way out.
     leave = unsubscribe_url(row.reader.pk, keys[0]) if len(keys) == 1 else preferences
     if row.kind == NoticeKind.WELCOME:
-        return render_welcome(title, preferences_url=preferences, unsubscribe_url=leave)
+        return render_welcome(title, preferences_url=preferences, unsubscribe_url=leave, latest=find_latest(keys))
     terms = Terms.objects.filter(pk=row.details.get("terms", 0)).first()
     if terms is None:
         raise BroadsheetError(f"notice {row.pk} names no published terms")

@@ -1,9 +1,11 @@
-"""An issue's number in, its row out, locked for whoever is about to change it."""
+"""An issue's number in, its row out, locked for whoever is about to change it; and which issue is the latest."""
 
-from django.db.models import QuerySet
+from collections.abc import Sequence
+
+from django.db.models import Q, QuerySet
 
 from worker.errors import NotFoundError
-from worker.storage.models import Issue
+from worker.storage.models import Issue, IssueState
 
 
 def find_issue(issue_id: int) -> Issue:
@@ -14,6 +16,12 @@ def find_issue(issue_id: int) -> Issue:
 def lock_issue(issue_id: int) -> Issue:
     """Return the issue, locked until the transaction ends; raises NotFoundError."""
     return _find(Issue.objects.select_for_update(), issue_id)
+
+
+def find_latest(newsletters: Sequence[str]) -> Issue | None:
+    """Return the newest issue that readers of these newsletters have, digests left aside; None before the first."""
+    out = Q(state__in=[IssueState.SENDING, IssueState.SENT]) | Q(started_at__isnull=False)
+    return Issue.objects.filter(out, newsletter__in=newsletters, digest=False).order_by("-period", "-id").first()
 
 
 def _find(issues: QuerySet[Issue], issue_id: int) -> Issue:

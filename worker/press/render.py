@@ -65,11 +65,12 @@ def render_confirm(newsletter_title: str, confirm_url: str) -> Letter:
     return _render_letter("confirm", f"Please confirm: {newsletter_title}", newsletter_title, confirm_url=confirm_url)
 
 
-def render_welcome(newsletter_title: str, *, preferences_url: str, unsubscribe_url: str) -> Letter:
-    """Return the letter that greets a reader who has confirmed."""
+def render_welcome(newsletter_title: str, *, preferences_url: str, unsubscribe_url: str, latest: Issue | None = None) -> Letter:
+    """Return the letter that greets a reader who has confirmed, with the stories of the latest issue if there is one."""
     return _render_letter(
         "welcome", f"Welcome to {newsletter_title}", newsletter_title, preferences_url=preferences_url,
-        unsubscribe_url=unsubscribe_url, archive_url=f"{settings.BASE_URL}/archive/")
+        unsubscribe_url=unsubscribe_url, archive_url=f"{settings.BASE_URL}/archive/",
+        issue=read_content(latest) if latest else None)
 
 
 def render_terms_notice(

@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from worker.readers.consent import Wordings, build_consent, lock_reader
+from worker.readers.intake import take_in
 from worker.readers.links import BadLinkError, read_link
 from worker.readers.suppress import is_suppressed
 from worker.readers.terms import find_wordings
@@ -23,6 +24,8 @@ from worker.storage.models import (
     SubscriptionState,
     Terms,
 )
+
+FOREVER = 10 * 365 * 24 * 3600  # seconds
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,20 @@ def confirm(token: str, *, network_address: str | None = None, now: datetime | N
     return replace(asked, state="done")
 
 
-def _find_notice(token: str) -> Notice:
-    ids = read_link("confirm", token)
+def ask_again(token: str, *, network_address: str | None = None) -> None:
+    """Take in once more the sign-up of a confirmation link whose time is over.
+
+    Whatever the link's reader is today, the answer is the same, and the limits on letters hold. Raises BadLinkError for
+    a link that was never ours.
+    """
+    notice = _find_notice(token, max_age=FOREVER)
+    details: dict[str, Any] = notice.details
+    take_in(notice.reader.email, details["newsletters"], topics=details.get("topics", "").split(), partners=details["partners"],
+            tracking=details["tracking"], shown=details["shown"], form=details.get("form", ""), network_address=network_address)
+
+
+def _find_notice(token: str, max_age: int | None = None) -> Notice:
+    ids = read_link("confirm", token, max_age=max_age)
     notice = Notice.objects.select_related("reader").filter(pk=ids.get("notice", 0), kind=NoticeKind.CONFIRM).first()
     if notice is None:
         raise BadLinkError("this link belongs to a sign-up that is not on our lists any more: sign up again")

@@ -201,3 +201,40 @@ def test_pages_of_one_person_are_kept_by_no_cache_and_no_search_engine(ada: Read
         answer = browser.get(path)
         assert "no-store" in answer.headers["Cache-Control"]
         assert "noindex" in answer.headers["X-Robots-Tag"]
+
+
+def test_a_link_too_old_offers_a_new_one_and_the_limits_hold(
+        sign_up: Callable[..., Any], browser: Client, confirm_path: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    sign_up(tracking="on")
+    path = confirm_path()
+    monkeypatch.setattr("worker.readers.links._MAX_AGE", {"confirm": -1})
+    assert "Send me a new link" in browser.get(path).content.decode()
+    for _ in range(2):
+        assert browser.post(path, {"again": "yes"}).headers["Location"] == "/subscribe/sent/"
+    decide_sign_ups()
+    assert Notice.objects.count() == 1, "today's letter went to that mailbox already"
+    monkeypatch.undo()
+    assert browser.post(confirm_path()).status_code == 200
+
+    Notice.objects.filter(kind="confirm").update(key="confirm:of-another-day")
+    Notice.objects.filter(kind="welcome").delete()
+    Subscription.objects.update(state="pending", confirm_round=5)
+    monkeypatch.setattr("worker.readers.links._MAX_AGE", {"confirm": -1})
+    browser.post(path, {"again": "yes"})
+    decide_sign_ups()
+    monkeypatch.undo()
+    assert confirm_path() != path
+    assert "measure" in browser.get(confirm_path()).content.decode(), "it asks what the first one asked"
+
+
+def test_a_made_up_link_brings_no_new_one(browser: Client) -> None:
+    assert browser.post("/confirm/made.up.link/", {"again": "yes"}).status_code == 404
+    assert not SignUp.objects.exists()
+
+
+def test_the_page_says_which_topics_were_chosen_and_confirming_keeps_them(
+        sign_up: Callable[..., Any], browser: Client, confirm_path: Callable[[], str]) -> None:
+    sign_up(topics=["labs"])
+    assert "Labs and their models" in browser.get(confirm_path()).content.decode()
+    browser.post(confirm_path())
+    assert Reader.objects.get().topics == "labs"

@@ -29,7 +29,7 @@ SENT = "/subscribe/sent/"
 # Any site's script may ask and send, since nothing depends on who is signed in where.
 _ANY_SITE = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
              "Access-Control-Allow-Headers": "Content-Type, Accept", "Access-Control-Max-Age": "86400"}
-_BUSY = {
+BUSY = {
     Verdict.NETWORK_FULL: (429, "Too many sign-ups came from your network within the hour. Nothing was kept. Please try again "
                                 "in an hour."),
     Verdict.ALL_FULL: (503, "Too many sign-ups are coming in just now. Nothing was kept. Please try again in an hour."),
@@ -82,7 +82,7 @@ def _answer_form(request: HttpRequest) -> HttpResponse:
         return render(request, "web/public/subscribe.html", _form_parts(form), status=422)
     busy = _take(request, form)
     if busy:
-        status, words = _BUSY[busy]
+        status, words = BUSY[busy]
         page = render(request, "web/public/subscribe.html", {**_form_parts(form), "busy": words}, status=status)
         page.headers["Retry-After"] = "3600"
         return page
@@ -101,7 +101,7 @@ def _answer_json(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"errors": {name: list(errors) for name, errors in form.errors.items()}, **meant}, status=422)
     busy = _take(request, form)
     if busy:
-        status, words = _BUSY[busy]
+        status, words = BUSY[busy]
         return JsonResponse({"errors": {"busy": [words]}}, status=status, headers={"Retry-After": "3600"})
     return JsonResponse({"status": "check your inbox"}, status=202)
 
