@@ -81,9 +81,10 @@ def _let_the_ledger_be_emptied() -> None:
     usual = operations.sql_flush
 
     def sql_flush(self: Any, style: Any, tables: Any, **options: Any) -> list[str]:
-        permit = ("INSERT INTO storage_removal (reader_number, reason, at) SELECT DISTINCT reader_id, 'test', CURRENT_TIMESTAMP "
+        empty = ("INSERT INTO storage_removal (reader_number, reason, at) SELECT DISTINCT reader_id, 'test', CURRENT_TIMESTAMP "
                   "FROM storage_consent WHERE reader_id NOT IN (SELECT reader_number FROM storage_removal);")
-        return [permit] * ("storage_consent" in tables) + list(usual(self, style, tables, **options))
+        first = [empty, "DELETE FROM storage_consent;"] if "storage_consent" in tables else []
+        return first + list(usual(self, style, tables, **options))
 
     operations.sql_flush = sql_flush  # type: ignore[method-assign]
 

@@ -126,8 +126,8 @@ def test_the_welcome_brings_the_latest_issue(box: Callable[[], list[Any]], make_
     issue = Issue.objects.get(pk=make_issue(0))
     Issue.objects.update(state="sent")
     story = Story.objects.create(headline="Chip maker slips", first_at=issue.drafted_at, last_at=issue.drafted_at)
-    Placement.objects.create(issue=issue, story=story, section="lead", position=0, headline="Chip maker slips", summary="By a year.",
-                             sources=[{"outlet": "First Outlet", "url": "https://outlet.example/a"}])
+    Placement.objects.create(issue=issue, story=story, section="lead", position=0, headline="Chip maker slips",
+                             summary="By a year.", sources=[{"outlet": "First Outlet", "url": "https://outlet.example/a"}])
     sign_up("late@example.com", ["aitrends"])
     confirm(sign_link("confirm", notice=Notice.objects.filter(kind="confirm").latest("pk").pk))
     send_notices()

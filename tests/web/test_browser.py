@@ -11,8 +11,10 @@ from worker.delivery.audience import freeze_audience, start_issue
 from worker.issues.draft import draft_issue
 from worker.press.approve import approve_issue
 from worker.press.render import render_proof
+from worker.readers.links import confirm_url
+from worker.readers.subscribe import decide_sign_ups
 from worker.readers.terms import publish_terms
-from worker.storage.models import Feed, Issue, IssueState, Item, ItemState, Story, StoryState
+from worker.storage.models import Feed, Issue, IssueState, Item, ItemState, Notice, SignUp, Story, StoryState
 from worker.web.newsroom.entry import make_entry_link
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -105,8 +107,57 @@ def test_a_visitor_signs_up_by_keyboard(page: Any, paper: Issue) -> None:
     page.locator("input[name=agree]").focus()
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
-    page.get_by_text("reader@example.com").wait_for()
+    page.get_by_role("heading", name="Check your inbox").wait_for()
     assert_fits(page)
+    decide_sign_ups()
+    page.goto(confirm_url(Notice.objects.get().pk))
+    assert_fits(page)
+    page.keyboard.press("Tab")
+    while page.evaluate("document.activeElement.innerText") != "Yes, subscribe me":
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="You are subscribed").wait_for()
+    assert_fits(page)
+
+
+def test_a_visitor_mends_a_slip_and_chooses_topics_by_keyboard(page: Any, paper: Issue) -> None:
+    page.goto("/subscribe/")
+    page.locator("input[name=newsletters]").first.focus()
+    page.keyboard.press("Space")
+    page.get_by_text("Only some topics?").focus()
+    page.keyboard.press("Enter")
+    page.locator("input[name=topics]").first.focus()
+    page.keyboard.press("Space")
+    page.locator("input[name=email]").focus()
+    page.keyboard.type("reader@gmial.com")
+    page.keyboard.press("Enter")
+    page.get_by_text("Did you mean reader@gmail.com?").wait_for()
+    assert page.locator("input[name=topics]").first.is_checked()
+    assert_fits(page)
+    page.locator("input[name=email]").fill("reader@gmail.com")
+    page.locator("input[name=agree]").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Check your inbox").wait_for()
+    assert (SignUp.objects.get().email, SignUp.objects.get().topics) == ("reader@gmail.com", "labs")
+
+
+def test_a_form_on_another_site_ends_on_ours(page: Any, paper: Issue, live_server: Any) -> None:
+    """A page of somebody else's origin: a plain form, without script."""
+    page.goto("about:blank")
+    page.set_content(f"""<form method="post" action="{live_server.url}/subscribe/">
+        <input type="hidden" name="newsletters" value="daily"><input name="email"><button>Get it</button></form>""")
+    page.locator("input[name=email]").fill("reader@example.com")
+    page.keyboard.press("Enter")
+    page.get_by_text("One more step").wait_for()
+    assert page.locator("input[name=email]").input_value() == "reader@example.com"
+    assert page.locator("#newsletter-daily").is_checked()
+    assert not page.locator("input[name=agree]").is_checked()
+    assert_fits(page)
+    page.locator("input[name=agree]").check()
+    page.get_by_role("button", name="Subscribe").click()
+    page.get_by_role("heading", name="Check your inbox").wait_for()
+    assert SignUp.objects.get().form == "elsewhere"
 
 
 def test_an_editor_enters_rewrites_and_approves(page: Any, paper: Issue, approver: Any) -> None:
