@@ -77,6 +77,12 @@ def test_what_counts_as_one_network(address: str | None, network: str) -> None:
     assert network_of(address) == network
 
 
+def test_this_machine_itself_may_send_ten_times_as_many(send: Callable[..., Any], settings: Any) -> None:
+    """A proxy whose operator forgot TRUST_PROXY must not shut everybody out after a handful."""
+    settings.SIGNUP_NETWORK_LIMIT = 1
+    assert [send(f"a{n}@example.com", "127.0.0.1").status_code for n in range(11)] == [303] * 10 + [429]
+
+
 def test_a_flood_closes_the_form_and_raises_one_alarm(send: Callable[..., Any], settings: Any, unhurried: None) -> None:
     settings.SIGNUP_TOTAL_LIMIT = 2
     codes = [send(f"a{n}@example.com", f"192.0.2.{n}").status_code for n in range(5)]
