@@ -112,7 +112,8 @@ def test_nothing_tells_a_known_address_from_a_stranger(send: Callable[..., Any],
                   "who@throwaway.example", "who@mail.throwaway.example", "new@example.com"):
         with django_assert_num_queries(1):
             answer = send(email)
-        answers.add((answer.status_code, answer.content, tuple(sorted(answer.headers.items()))))
+        headers = {name: value for name, value in answer.headers.items() if name != "Expires"}  # the time of day
+        answers.add((answer.status_code, answer.content, tuple(sorted(headers.items()))))
     assert len(answers) == 1
     decide_sign_ups()
     assert set(Reader.objects.values_list("email", flat=True)) == {"reader@example.com", "pending@example.com", "new@example.com"}
