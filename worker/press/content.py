@@ -8,8 +8,10 @@ from django.conf import settings
 
 from worker import editorial
 from worker.issues.corrections import printed_with
-from worker.issues.wording import clean_line, clean_url
-from worker.storage.models import Issue, Kind, Placement, Section
+from worker.issues.subject import PREHEADER_LENGTH
+from worker.issues.wording import clean_line, clean_url, cut_line
+from worker.press.blocks import END, PARTNERS, begin_block, topic_key
+from worker.storage.models import Issue, Kind, PartnerBlock, Placement, Section
 
 SOURCES_SHOWN = {Section.LEAD: 8, Section.TOP: 6, Section.SHORT: 3}  # the rest are counted: a mail has 90 KB
 
@@ -31,6 +33,23 @@ class PrintedUpdate:
 
 
 @dataclass(frozen=True)
+class ForTopics:
+    """What readers get who chose one of these topics, or none; everybody does if there are no topics."""
+
+    topics: tuple[str, ...] = ()
+
+    @property
+    def begin(self) -> str:
+        """The mark before it."""
+        return begin_block(topic_key(self.topics)) if self.topics else ""
+
+    @property
+    def end(self) -> str:
+        """The mark after it."""
+        return END if self.topics else ""
+
+
+@dataclass(frozen=True)
 class PrintedStory:
     """A story as printed; `more` counts the outlets that are not named; `update` is None for news."""
 
@@ -39,6 +58,18 @@ class PrintedStory:
     sources: tuple[SourceLink, ...]
     more: int
     update: PrintedUpdate | None = None
+    only: ForTopics = ForTopics()
+
+
+@dataclass(frozen=True)
+class PrintedPartner:
+    """A partner's content. The label that says whose it is belongs to it, and stands in no template."""
+
+    label: str
+    partner: str
+    headline: str
+    text: str
+    url: str
 
 
 @dataclass(frozen=True)
@@ -66,6 +97,27 @@ class IssueContent:
     tops: tuple[PrintedStory, ...] = field(default=())
     shorts: tuple[PrintedStory, ...] = field(default=())
     corrections: tuple[PrintedCorrection, ...] = field(default=())
+    partners: tuple[PrintedPartner, ...] = field(default=())
+    partners_begin: str = begin_block(PARTNERS)
+    partners_end: str = END
+
+    @property
+    def preheader_only(self) -> ForTopics:
+        """The preheader promises the second story: it is for those who get that story."""
+        told = (story for story in self.tops if self.preheader == cut_line(story.headline, PREHEADER_LENGTH))
+        return next((story.only for story in told), ForTopics())
+
+    @property
+    def shorts_only(self) -> ForTopics:
+        """Everything in brief: for everybody if one of its items is."""
+        if not all(story.only.topics for story in self.shorts):
+            return ForTopics()
+        return ForTopics(tuple(sorted({topic for story in self.shorts for topic in story.only.topics})))
+
+    @property
+    def shorts_vary(self) -> bool:
+        """Tell whether how many there are in brief depends on the reader."""
+        return any(story.only.topics for story in self.shorts)
 
     @property
     def stories(self) -> tuple[PrintedStory, ...]:
@@ -89,7 +141,15 @@ def read_content(issue: Issue) -> IssueContent:
         lead=next(iter(printed[Section.LEAD]), None), tops=printed[Section.TOP], shorts=printed[Section.SHORT],
         corrections=tuple(PrintedCorrection(format_day(correction.issue.period), clean_line(correction.text))
                           for correction in printed_with(issue)),
+        partners=tuple(print_partner(block) for block in issue.partner_blocks.all()),
     )
+
+
+def print_partner(block: PartnerBlock) -> PrintedPartner:
+    """Return a partner's content as printed; its url is "" if a mail may not link to it."""
+    partner = clean_line(block.partner)
+    return PrintedPartner(f"From our partner {partner}", partner, clean_line(block.headline), clean_line(block.text),
+                          clean_url(block.url))
 
 
 def print_story(placement: Placement) -> PrintedStory:
@@ -101,7 +161,14 @@ def print_story(placement: Placement) -> PrintedStory:
         shown += 1
     summary = "" if section == Section.SHORT else clean_line(placement.summary)  # a short item is its headline
     return PrintedStory(clean_line(placement.headline), summary, tuple(sources[:shown]), max(0, len(sources) - shown),
-                        _print_update(placement))
+                        _print_update(placement), _print_topics(placement))
+
+
+def _print_topics(placement: Placement) -> ForTopics:
+    """The lead is for everybody. What no reader can choose is no topic, whatever the row says."""
+    if placement.section == Section.LEAD:
+        return ForTopics()
+    return ForTopics(tuple(topic for topic in editorial.READER_TOPICS if topic in placement.topics))
 
 
 def _print_update(placement: Placement) -> PrintedUpdate | None:

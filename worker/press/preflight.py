@@ -3,22 +3,26 @@
 import html as html_escapes
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from worker import editorial
 from worker.issues.corrections import printed_with
 from worker.issues.evidence import find_placements, read_evidence, read_story_articles
 from worker.issues.wording import clean_line, clean_url
-from worker.press.content import PrintedStory, print_story
+from worker.press.blocks import find_faults, fold, fold_plain, strip_marks
+from worker.press.content import PrintedPartner, PrintedStory, print_partner, print_story
 from worker.press.lint import lint_html
-from worker.press.proof import MARKS, Proof
+from worker.press.measure import measure_parts
+from worker.press.proof import GO_MARK, MARKS, Proof
 from worker.storage.models import Issue, IssueState, Kind, Placement, Section, StoryState
 from worker.stories.memory import find_carried, went_out
 from worker.stories.summary import Claim
 
 SIZE_LIMIT = 90_000  # bytes; Gmail cuts a message off at 102 KB, and links grow when the reader's own are put in
+TOKEN_LENGTH = 90  # of /go/TOKEN/ in a link through the counter, where a reader agreed to be measured
 SUBJECT_WARNING = 78  # characters; RFC 5322 section 2.1.1's line, and more than any list of mails shows
 
 
@@ -32,18 +36,35 @@ class Finding:
     message: str
 
 
+@dataclass(frozen=True)
+class _Forms:
+    """The proof as it is checked: with everything in it, the most a reader gets, and with nothing that is not everybody's."""
+
+    full: Proof
+    bare: Proof
+
+
 def check_proof(issue: Issue, proof: Proof) -> list[Finding]:
     """Return every check's finding for `proof`, which must be of `issue` as its rows stand."""
     placements = list(find_placements(issue))
     live = [placement for placement in placements if not placement.dropped]
     dropped = [placement for placement in placements if placement.dropped]
     stories = [print_story(placement) for placement in live]
+    partners = [print_partner(block) for block in issue.partner_blocks.all()]
+    faults = find_faults(proof.html, proof.text)
+    forms = _fold_both(proof, is_sound=not faults)
     return [
-        *_check_stories(live), *_check_subject(proof), *_check_size(proof), *_check_text(proof, stories),
-        *_check_marks(proof), *_check_address(proof), *_check_syntax(proof, issue, stories),
-        *_check_dropped(proof, live, dropped), *_check_evidence(live), *_check_html(proof), *_check_sources(live),
-        *_check_repeats(issue, live), *_check_merged(live),
+        *_check_stories(live), *_check_subject(proof), *_judge("blocks", faults, "what only some readers get is marked"),
+        *_check_size(forms.full), *_check_text(forms.full, stories), *_check_marks(forms), *_check_address(forms.bare),
+        *_check_syntax(forms.full, issue, stories, partners), *_check_dropped(forms.full, live, dropped), *_check_evidence(live),
+        *_check_html(forms), *_check_partners(forms.full, partners), *_check_sources(live), *_check_repeats(issue, live),
+        *_check_merged(live),
     ]
+
+
+def _fold_both(proof: Proof, *, is_sound: bool) -> _Forms:
+    full = replace(proof, html=strip_marks(proof.html), text=strip_marks(proof.text))
+    return _Forms(full, replace(proof, html=fold(proof.html, ()), text=fold_plain(proof.text, ())) if is_sound else full)
 
 
 def _judge(check: str, faults: list[str], fine: str, *, blocking: bool = True) -> Iterator[Finding]:
@@ -73,7 +94,9 @@ def _check_subject(proof: Proof) -> Iterator[Finding]:
 
 
 def _check_size(proof: Proof) -> Iterator[Finding]:
-    size = len(proof.html.encode())
+    measured, _ = measure_parts(proof.html, "", edition_html=proof.html, site=settings.BASE_URL)
+    token = len(settings.BASE_URL) + TOKEN_LENGTH - len(GO_MARK)
+    size = max(len(proof.html.encode()), len(measured.encode()) + measured.count(GO_MARK) * token)
     faults = [f"the mail has {size:,} bytes of HTML, and mail programs would cut it off; drop stories until it is "
               f"under {SIZE_LIMIT:,}"]
     yield from _judge("size", faults if size >= SIZE_LIMIT else [], f"{size:,} of {SIZE_LIMIT:,} bytes")
@@ -87,13 +110,14 @@ def _check_text(proof: Proof, stories: list[PrintedStory]) -> Iterator[Finding]:
     yield from _judge("plain text", faults, "says all that the HTML says")
 
 
-def _check_marks(proof: Proof) -> Iterator[Finding]:
+def _check_marks(forms: _Forms) -> Iterator[Finding]:
+    """Each once, whatever a reader gets: a link that stood among what only some get would be missing for the others."""
     faults = []
     for mark in MARKS:
         what = urlsplit(mark).path.strip("/")
-        for part, body in (("HTML", proof.html), ("plain text", proof.text)):
-            if body.count(mark) != 1:
-                faults.append(f"the {part} holds the {what} link {body.count(mark)} times; it must be there once")
+        for part, bodies in (("HTML", (forms.full.html, forms.bare.html)), ("plain text", (forms.full.text, forms.bare.text))):
+            wrong = [body.count(mark) for body in bodies if body.count(mark) != 1]
+            faults += [f"the {part} holds the {what} link {count} times; it must be there once" for count in wrong[:1]]
     yield from _judge("unsubscribe and preferences", faults, "one of each in both parts")
 
 
@@ -110,10 +134,13 @@ def _check_address(proof: Proof) -> Iterator[Finding]:
     yield from _judge("postal address", faults, address, blocking=blocking)
 
 
-def _check_syntax(proof: Proof, issue: Issue, stories: list[PrintedStory]) -> Iterator[Finding]:
+def _check_syntax(
+    proof: Proof, issue: Issue, stories: list[PrintedStory], partners: list[PrintedPartner]
+) -> Iterator[Finding]:
     """Look for template tags that came out as text, beyond those that outlets themselves wrote."""
     given = " ".join([issue.subject, issue.preheader, *(c.text for c in printed_with(issue))])
     given += " ".join(f"{s.headline} {s.summary} {' '.join(link.outlet for link in s.sources)}" for s in stories)
+    given += " ".join(f"{p.label} {p.headline} {p.text}" for p in partners)
     printed = re.sub(r"(?s)<style.*?</style>", "", proof.html) + proof.text
     faults = [f"a template came out with {sign} in it, so a part of it was not filled in; mend the template"
               for sign in ("{{", "{%", "%}") if sign in printed and sign not in given]
@@ -161,8 +188,25 @@ def _check_merged(live: list[Placement]) -> Iterator[Finding]:
     yield from _judge("merged stories", faults, "none")
 
 
-def _check_html(proof: Proof) -> Iterator[Finding]:
-    yield from _judge("html", lint_html(proof.html), "nothing in it but text, layout and safe links")
+def _check_html(forms: _Forms) -> Iterator[Finding]:
+    faults = lint_html(forms.full.html) or (lint_html(forms.bare.html) if forms.bare != forms.full else [])
+    yield from _judge("html", faults, "nothing in it but text, layout and safe links")
+
+
+def _check_partners(proof: Proof, partners: list[PrintedPartner]) -> Iterator[Finding]:
+    """Readers agreed to the partners named beside the box, and to content that says whose it is."""
+    named = {clean_line(name) for name in editorial.load().publisher.all_partners}
+    said = " ".join(proof.text.split())
+    faults = [f"“{one.partner}” is not named in feeds.toml as part of the network or as a partner, so no reader agreed to its "
+              "content; take the block out" for one in partners if one.partner not in named]
+    faults += [f"the block of “{one.partner}” has no headline or no text; write them, or take it out"
+               for one in partners if not one.headline or not one.text]
+    faults += [f"the block of “{one.partner}” has no address that a mail may link to; give one that begins with https://"
+               for one in partners if not one.url.startswith(("http://", "https://"))]
+    faults += [f"the label “{one.label}” is missing from the mail; put it back into the template" for one in partners
+               if one.label not in said or html_escapes.escape(one.label, quote=True).replace("&#x27;", "&#39;")
+               not in proof.html.replace("&#x27;", "&#39;")]
+    yield from _judge("partners", faults, f"{len(partners)} blocks, each labelled" if partners else "none")
 
 
 def _check_sources(live: list[Placement]) -> Iterator[Finding]:

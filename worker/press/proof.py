@@ -5,15 +5,21 @@ from dataclasses import dataclass
 
 from worker.issues.wording import PRIVATE_HOST
 
-# The only parts of an edition that differ from reader to reader; delivery puts the reader's own links in their place.
+# Where a reader's own links go; delivery puts them in the marks' place.
 UNSUBSCRIBE_MARK = f"https://{PRIVATE_HOST}/unsubscribe/"
 PREFERENCES_MARK = f"https://{PRIVATE_HOST}/preferences/"
 MARKS = (UNSUBSCRIBE_MARK, PREFERENCES_MARK)
+# In the copies of readers who agreed to be measured, and in no proof (press.measure). After the second follows a link's number.
+SEEN_MARK = f"https://{PRIVATE_HOST}/seen/"
+GO_MARK = f"https://{PRIVATE_HOST}/go/"
 
 
 @dataclass(frozen=True)
 class Proof:
-    """An issue as it would go out, with the marks still in it. `sha256` covers subject, html and text."""
+    """An issue as it would go out, with the marks of links and blocks still in it. `sha256` covers subject, html and text.
+
+    `press.blocks.fold_proof` makes of it what a reader gets, and what may be shown.
+    """
 
     subject: str
     html: str

@@ -13,6 +13,7 @@ from django.conf import settings
 from worker import editorial
 from worker.errors import BroadsheetError
 from worker.issues.wording import clean_line
+from worker.press.blocks import fold_proof
 from worker.press.content import IssueContent, read_content
 from worker.press.lint import lint_html
 from worker.press.mjml import compile_mjml
@@ -104,13 +105,15 @@ def _fill_both(name: str, values: dict[str, Any]) -> tuple[str, str]:
 def write_proof(issue: Issue, directory: str | Path) -> list[Path]:
     """Write issue.html, issue.txt and preflight.json into `directory` (made if need be), each whole or not at all.
 
-    The marks stay in as links to an address that cannot exist. Raises BroadsheetError if the files cannot be written.
+    All that any reader gets is in them. The marks of links stay, as links to an address that cannot exist. Raises
+    BroadsheetError if the files cannot be written.
     """
     proof, findings = read_proof(issue)
+    shown = fold_proof(proof)
     report = {"issue": issue.pk, "subject": proof.subject, "sha256": proof.sha256,
               "ready": not any(finding.blocking and not finding.ok for finding in findings),
               "findings": [asdict(finding) for finding in findings]}
-    files = {"issue.html": proof.html, "issue.txt": proof.text,
+    files = {"issue.html": shown.html, "issue.txt": shown.text,
              "preflight.json": json.dumps(report, indent=2, ensure_ascii=False) + "\n"}
     folder = Path(directory)
     try:

@@ -135,7 +135,7 @@ class Edition(models.Model):
 
     issue = models.OneToOneField(Issue, on_delete=models.CASCADE, related_name="edition")
     subject = models.CharField(max_length=200)
-    html = models.TextField()  # with the reader's links still marked (press.proof.MARKS)
+    html = models.TextField()  # with readers' links (press.proof.MARKS) and what only some get (press.blocks) still marked
     text = models.TextField()
     sha256 = models.CharField(max_length=64)
     preflight = models.JSONField(default=list)
