@@ -1,9 +1,11 @@
-"""An approved issue in, one queued row per confirmed reader out: who is to get it is fixed at one moment, once."""
+"""An approved issue in, one queued row per reader who is to get it out: who that is is fixed at one moment, once."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from worker.errors import ConflictError
@@ -14,11 +16,54 @@ from worker.storage.models import (
     AuditEntry,
     Delivery,
     Edition,
+    Frequency,
     Issue,
     IssueState,
     Subscription,
     SubscriptionState,
+    Terms,
 )
+from worker.storage.models.readers import today
+
+# Readers who get the same bytes stand together in the queue, so that a batch, and a call that takes one letter for all
+# its readers, holds few kinds of copies. A deferred copy comes back out of turn, which costs a call and nothing else.
+_IN_KINDS = ("reader__partners", "reader__tracking", "reader__topics", "pk")
+
+
+def list_rules(newsletter: str, *, digest: bool = False) -> dict[str, Q]:
+    """Return what must be true of a subscription whose reader gets an issue, by what is said of one for whom it is not.
+
+    This is the whole of it: the count at the desk, the audience and the last look before each call all ask here.
+    """
+    material = Terms.objects.filter(kind="newsletter", material=True, effective__lte=today()).aggregate(day=Max("effective"))
+    wanted = Frequency.WEEKLY if digest else Frequency.EVERY
+    rules = {
+        "the reader left before the copy's turn": Q(newsletter=newsletter, state=SubscriptionState.CONFIRMED),
+        f"the reader chose the {'issues instead of the weekly digest' if digest else 'weekly digest instead of the issues'} "
+        "before the copy's turn": Q(frequency=wanted),
+        "the reader paused the newsletter before the copy's turn":
+            Q(reader__paused_until=None) | Q(reader__paused_until__lte=Now()),
+    }
+    if material["day"]:
+        rules["the reader has not agreed to the terms that are in force now"] = Q(reader__terms_since__gte=material["day"])
+    return rules
+
+
+def find_audience(newsletter: str, *, digest: bool = False) -> QuerySet[Subscription]:
+    """Return the subscriptions whose readers would get an issue of this newsletter that went out now."""
+    return Subscription.objects.filter(*list_rules(newsletter, digest=digest).values())
+
+
+def explain_absence(newsletter: str, reader_ids: Collection[int], *, digest: bool = False) -> dict[int, str]:
+    """Return, by reader, why each of these is not to get the issue: the first rule that is not kept."""
+    why: dict[int, str] = {}
+    left = set(reader_ids)
+    keeping = Subscription.objects.filter(newsletter=newsletter, reader__in=left)
+    for words, rule in list_rules(newsletter, digest=digest).items():
+        kept = set(keeping.filter(rule).values_list("reader_id", flat=True))
+        why |= dict.fromkeys(left - kept, words)
+        left &= kept
+    return why
 
 
 def start_issue(issue_id: int, *, by: str) -> None:
@@ -38,7 +83,7 @@ def start_issue(issue_id: int, *, by: str) -> None:
 
 
 def freeze_audience(issue_id: int, *, now: datetime | None = None) -> int:
-    """Fix who is to get the issue: the readers confirmed at this moment. Return how many they are.
+    """Fix who is to get the issue: those of whom every rule is true at this moment. Return how many they are.
 
     Whoever confirms later gets the next issue; whoever leaves before their copy's turn gets none (`deliver` looks
     again). A second call, or two at once, finds the audience fixed. Raises NotFoundError, and ConflictError if the
@@ -50,14 +95,14 @@ def freeze_audience(issue_id: int, *, now: datetime | None = None) -> int:
             if issue.state != IssueState.SENDING:
                 raise ConflictError(f"issue {issue_id} is {issue.state}: it must be started before its audience is fixed")
             now = now or timezone.now()
-            bulk.insert_audience(issue_id, issue.newsletter, now)
+            bulk.insert_audience(issue_id, find_audience(issue.newsletter, digest=issue.digest).order_by(*_IN_KINDS), now)
             Issue.objects.filter(pk=issue_id).update(started_at=now)
     return Delivery.objects.filter(issue_id=issue_id).count()
 
 
-def count_audience(newsletter: str) -> int:
+def count_audience(newsletter: str, *, digest: bool = False) -> int:
     """Return how many readers would get an issue of this newsletter that started now."""
-    return Subscription.objects.filter(newsletter=newsletter, state=SubscriptionState.CONFIRMED).count()
+    return find_audience(newsletter, digest=digest).count()
 
 
 def read_edition(issue_id: int) -> Edition:

@@ -15,9 +15,10 @@ from worker import editorial
 from worker.delivery.audience import freeze_audience, move_issue, read_edition
 from worker.delivery.breaker import check_issue, hold_issue
 from worker.delivery.ledger import Lease, hand_over
-from worker.delivery.message import MessageTemplate, Sheet, freeze_template
+from worker.delivery.message import Sheet
 from worker.delivery.recheck import begin_call
 from worker.delivery.senders import Sender, SenderRefusedError, open_sender
+from worker.delivery.variants import Variants
 from worker.errors import BroadsheetError, ConflictError, TransientError
 from worker.issues.find import find_issue, lock_issue
 from worker.press.approve import check_edition
@@ -66,13 +67,13 @@ def deliver_batch(issue_id: int, sender: Sender, *, limit: int | None = None, no
     issue = find_issue(issue_id)
     if issue.state != IssueState.SENDING or issue.started_at is None:
         return Batch(open=_is_open(issue_id))
-    template = _freeze_edition(issue, now or timezone.now())
+    variants = _read_variants(issue, now or timezone.now())
     lease = Lease(Delivery)
     ids = bulk.claim_rows(Delivery.objects.filter(issue_id=issue_id), lease.token, limit=limit or max(500, sender.batch_size),
                           seconds=lease.seconds)
     states: Counter[str] = Counter()
     try:
-        pause = _hand_over_all(issue, ids, template, lease, sender, states)
+        pause = _hand_over_all(issue, ids, variants, lease, sender, states)
     except SenderRefusedError as error:
         hold_issue(issue_id, str(error))
         raise
@@ -86,20 +87,23 @@ def deliver_batch(issue_id: int, sender: Sender, *, limit: int | None = None, no
                  open=_is_open(issue_id), pause=pause)
 
 
-def _hand_over_all(issue: Issue, ids: Sequence[int], template: MessageTemplate, lease: Lease, sender: Sender,
+def _hand_over_all(issue: Issue, ids: Sequence[int], variants: Variants, lease: Lease, sender: Sender,
                    states: Counter[str]) -> float:
     """Hand over the claimed rows call by call, counting their next states; stop early if the issue was stopped or the
     next hop wants a pause, and return how long a one.
     """
     due_at = issue.started_at or timezone.now()
-    for start in range(0, len(ids), sender.batch_size):
+    waiting = list(ids)
+    while waiting:
         lease.renew()
-        ready = begin_call(issue, ids[start : start + sender.batch_size], template, lease, states)
-        if ready is None:
+        taken, waiting = waiting[: sender.batch_size], waiting[sender.batch_size :]
+        call = begin_call(issue, taken, variants, lease, states, one_letter=sender.one_letter)
+        if call is None:
             break
-        if not ready:
+        waiting = call.others + waiting
+        if not call.ready:
             continue
-        handed = hand_over(lease, ready, sender, age=(timezone.now() - due_at).total_seconds())
+        handed = hand_over(lease, call.ready, sender, age=(timezone.now() - due_at).total_seconds())
         states.update(handed.states)
         if handed.policy:
             hold_issue(issue.pk, f"the next hop refuses us, not a reader: {handed.policy}")
@@ -108,8 +112,8 @@ def _hand_over_all(issue: Issue, ids: Sequence[int], template: MessageTemplate, 
     return 0
 
 
-def _freeze_edition(issue: Issue, at: datetime) -> MessageTemplate:
-    """Return the edition ready to be spliced; an edition that is not what was approved holds the issue."""
+def _read_variants(issue: Issue, at: datetime) -> Variants:
+    """Return the edition ready to be spliced for whoever gets it; one that is not what was approved holds the issue."""
     try:
         edition = read_edition(issue.pk)
         check_edition(edition)
@@ -118,7 +122,9 @@ def _freeze_edition(issue: Issue, at: datetime) -> MessageTemplate:
             subject=edition.subject, html=edition.html, text=edition.text, from_name=newsletter.from_name,
             from_email=newsletter.from_email, list_title=newsletter.title, list_key=issue.newsletter,
             feedback=f"{issue.slug}:{issue.newsletter}:issue:broadsheet")
-        return freeze_template(sheet, number=issue.pk, at=at)
+        variants = Variants(sheet, issue.pk, at)
+        variants.find(partners=False, tracking=False, topics="")  # a fault shows before anything is claimed
+        return variants
     except BroadsheetError as error:
         hold_issue(issue.pk, str(error))
         raise

@@ -18,9 +18,10 @@ from email.header import Header
 from email.utils import format_datetime
 
 from worker.errors import BroadsheetError
-from worker.press.proof import PREFERENCES_MARK, UNSUBSCRIBE_MARK
+from worker.press.proof import GO_MARK, PREFERENCES_MARK, SEEN_MARK, UNSUBSCRIBE_MARK
 
-_MARKS = re.compile(f"({re.escape(UNSUBSCRIBE_MARK)}|{re.escape(PREFERENCES_MARK)})")
+LINK_MARKS = (UNSUBSCRIBE_MARK, PREFERENCES_MARK, SEEN_MARK, GO_MARK)
+_MARKS = re.compile("(" + "|".join(map(re.escape, LINK_MARKS)) + ")")
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u00a0-\U0010ffff]+"
 _LOCAL = rf"(?:{_ATOM}(?:\.{_ATOM})*|\"[ !#-\[\]-~]+\")"
 _DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
@@ -60,6 +61,14 @@ class Copy:
     to: str
     unsubscribe_url: str = ""
     preferences_url: str = ""
+    seen_url: str = ""  # both only in copies of readers who agreed to be measured
+    go_url: str = ""
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The reader's own links, by the marks whose place they take."""
+        links = (self.unsubscribe_url, self.preferences_url, self.seen_url, self.go_url)
+        return {mark: link for mark, link in zip(LINK_MARKS, links, strict=True) if link}
 
     @property
     def message_id(self) -> str:
@@ -85,8 +94,7 @@ class MessageTemplate:
     domain: str
     headers: dict[str, str]  # those that are the same for all and are not the provider's own business; one line each
     pieces: tuple[bytes, ...] = field(repr=False)
-    unsubscribe_at: tuple[int, ...] = field(repr=False)
-    preferences_at: tuple[int, ...] = field(repr=False)
+    places: dict[str, tuple[int, ...]] = field(repr=False)  # by mark, where in `pieces` the reader's own link goes
 
     def splice(self, copy: Copy) -> bytes:
         """Return the copy as bytes ready for the wire."""
@@ -94,12 +102,10 @@ class MessageTemplate:
         head = [f"To: {copy.to}\r\n"]
         head += [f"{name}: {value}\r\n" for name, value in self.reader_headers(copy).items()]
         pieces[0] = "".join(head).encode()
-        link = _encode_text(copy.unsubscribe_url)
-        for at in self.unsubscribe_at:
-            pieces[at] = link
-        link = _encode_text(copy.preferences_url)
-        for at in self.preferences_at:
-            pieces[at] = link
+        for mark, link in copy.links.items():
+            encoded = _encode_text(link)
+            for at in self.places[mark]:
+                pieces[at] = encoded
         return b"".join(pieces)
 
     def reader_headers(self, copy: Copy) -> dict[str, str]:
@@ -125,15 +131,18 @@ def check_address(email: str) -> str:
 
 
 def make_copy(template: MessageTemplate, row: str, row_id: int, email: str, *, unsubscribe_url: str = "",
-              preferences_url: str = "") -> Copy:
+              preferences_url: str = "", seen_url: str = "", go_url: str = "") -> Copy:
     """Return a copy whose every value is safe in headers, HTML and text alike.
 
     Raises AddressError for an address that cannot be written, BroadsheetError for a link that is none or is missing.
     """
-    for link, places in ((unsubscribe_url, template.unsubscribe_at), (preferences_url, template.preferences_at)):
+    copy = Copy(template, row, row_id, check_address(email), unsubscribe_url, preferences_url, seen_url, go_url)
+    links = copy.links
+    for mark, places in template.places.items():
+        link = links.get(mark, "")
         if (link or places) and not _LINK.fullmatch(link):
             raise BroadsheetError(f"BASE_URL or a link made from it cannot stand in a mail: {link[:60]!r}")
-    return Copy(template, row, row_id, check_address(email), unsubscribe_url, preferences_url)
+    return copy
 
 
 def freeze_template(sheet: Sheet, *, number: int, at: datetime) -> MessageTemplate:
@@ -154,7 +163,7 @@ def freeze_template(sheet: Sheet, *, number: int, at: datetime) -> MessageTempla
              "Date": format_datetime(at), **extra, "MIME-Version": "1.0",
              "Content-Type": f'multipart/alternative; boundary="{boundary}"'}
     pieces: list[bytes] = [b"", "".join(f"{name}: {value}\r\n" for name, value in fixed.items()).encode()]
-    slots: dict[str, list[int]] = {UNSUBSCRIBE_MARK: [], PREFERENCES_MARK: []}
+    slots: dict[str, list[int]] = {mark: [] for mark in LINK_MARKS}
     for kind, body in (("plain", sheet.text), ("html", sheet.html)):
         pieces.append(f"\r\n--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n"
                       "Content-Transfer-Encoding: quoted-printable\r\n\r\n".encode())
@@ -168,7 +177,7 @@ def freeze_template(sheet: Sheet, *, number: int, at: datetime) -> MessageTempla
     return MessageTemplate(
         sheet=sheet, tag=f"{number}.{digest[:8]}", domain=domain,
         headers={name: value.replace("\r\n", "") for name, value in extra.items()}, pieces=tuple(pieces),
-        unsubscribe_at=tuple(slots[UNSUBSCRIBE_MARK]), preferences_at=tuple(slots[PREFERENCES_MARK]))
+        places={mark: tuple(places) for mark, places in slots.items()})
 
 
 def _list_headers(sheet: Sheet, domain: str) -> dict[str, str]:

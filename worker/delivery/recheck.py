@@ -1,18 +1,30 @@
-"""Claimed rows in, the copies that may go out now out: who may be written to is looked up once more before each call."""
+"""Claimed rows in, the copies that may go out now out: who gets what is looked up once more before each call."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from worker.delivery.audience import explain_absence, find_audience
 from worker.delivery.ledger import Lease, Ready
 from worker.delivery.message import AddressError, MessageTemplate, make_copy
-from worker.readers.links import preferences_url, unsubscribe_url
+from worker.delivery.variants import Variants
+from worker.readers.links import go_url, preferences_url, seen_url, sign_link, unsubscribe_url
 from worker.readers.suppress import suppressed_among
 from worker.storage import bulk
-from worker.storage.models import Delivery, DeliveryState, Issue, IssueState, Subscription, SubscriptionState
+from worker.storage.models import Delivery, DeliveryState, Issue, IssueState
+
+
+@dataclass
+class Call:
+    """What may go out in one call, and the rows for which another one must be made. `closed` rows get nothing, and why."""
+
+    ready: list[Ready] = field(default_factory=list)
+    others: list[int] = field(default_factory=list)
+    closed: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
 
 
 class _Row(NamedTuple):
@@ -20,63 +32,79 @@ class _Row(NamedTuple):
     attempts: int
     reader_id: int | None
     email: str | None
-    is_confirmed: bool
+    partners: bool
+    tracking: bool
+    topics: str
+    is_due: bool
 
 
-def begin_call(issue: Issue, ids: Sequence[int], template: MessageTemplate, lease: Lease,
-               states: Counter[str]) -> list[Ready] | None:
+def begin_call(issue: Issue, ids: Sequence[int], variants: Variants, lease: Lease, states: Counter[str], *,
+               one_letter: bool = False) -> Call | None:
     """Commit `attempting` for the rows that may be written to and close the others; None if the issue was stopped.
 
-    The closed rows are counted in `states`. `durable`: inside another transaction the commit would come only after the
-    network call, and a crash would send twice.
+    What each reader agreed to and chose is read here, in the transaction that commits: who withdraws a consent before it
+    gets a copy without. `one_letter`: only rows of the first one's template are taken, those of other templates stay as
+    they are and are named in the call's `others`. The closed rows are counted in `states`. `durable`: inside another
+    transaction the commit would come only after the network call, and a crash would send twice.
     """
     with transaction.atomic(durable=True):
         if not Issue.objects.filter(pk=issue.pk, state=IssueState.SENDING).exists():
             return None
-        rows = _read_rows(issue.newsletter, ids, lease)
-        suppressed = suppressed_among(row.email for row in rows if row.email)
-        ready: list[Ready] = []
-        closed: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for row in rows:
-            fault = _find_fault(row, suppressed)
-            if not fault:
-                try:
-                    ready.append(_make_ready(row, issue.newsletter, template))
-                except AddressError as error:
-                    fault = DeliveryState.FAILED, str(error)
-            if fault:
-                closed[fault].append(row.row_id)
-        for (state, why), closed_ids in closed.items():
+        call = _sort_rows(issue, _read_rows(issue, ids, lease), variants, one_letter)
+        for (state, why), closed_ids in call.closed.items():
             states[state] += bulk.close_unsent(Delivery, closed_ids, lease.token, state, why)
-        bulk.mark_attempting(Delivery, [row.row_id for row in ready], lease.token, lease.seconds)
-    return ready
+        bulk.mark_attempting(Delivery, [row.row_id for row in call.ready], lease.token, lease.seconds)
+    return call
 
 
-def _read_rows(newsletter: str, ids: Sequence[int], lease: Lease) -> list[_Row]:
+def _sort_rows(issue: Issue, rows: Sequence[_Row], variants: Variants, one_letter: bool) -> Call:
+    call = Call()
+    suppressed = suppressed_among(row.email for row in rows if row.email)
+    missing = [row.reader_id for row in rows if not row.is_due and row.reader_id]
+    absent = explain_absence(issue.newsletter, missing, digest=issue.digest) if missing else {}
+    for row in rows:
+        fault = _find_fault(row, suppressed, absent)
+        if not fault:
+            template = variants.find(row.partners, row.tracking, row.topics)
+            if one_letter and call.ready and call.ready[0].copy.template is not template:
+                call.others.append(row.row_id)
+                continue
+            try:
+                call.ready.append(_make_ready(row, issue.newsletter, template))
+            except AddressError as error:
+                fault = DeliveryState.FAILED, str(error)
+        if fault:
+            call.closed[fault].append(row.row_id)
+    return call
+
+
+def _read_rows(issue: Issue, ids: Sequence[int], lease: Lease) -> list[_Row]:
     """Return the rows that are still this worker's, locked; one that is being cancelled at this moment is left out.
 
     Plain values: a thousand model objects cost 20 ms.
     """
-    confirmed = Subscription.objects.filter(
-        reader=OuterRef("reader"), newsletter=newsletter, state=SubscriptionState.CONFIRMED)
+    due = find_audience(issue.newsletter, digest=issue.digest).filter(reader=OuterRef("reader"))
     rows = (Delivery.objects.filter(pk__in=ids, lease_token=lease.token, state=DeliveryState.QUEUED)
-            .select_for_update(skip_locked=True, of=("self",)).annotate(is_confirmed=Exists(confirmed)).order_by("pk"))
-    return [_Row(*values) for values in rows.values_list("pk", "attempts", "reader_id", "reader__email", "is_confirmed")]
+            .select_for_update(skip_locked=True, of=("self",)).annotate(is_due=Exists(due)).order_by("pk"))
+    return [_Row(*values) for values in rows.values_list(
+        "pk", "attempts", "reader_id", "reader__email", "reader__partners", "reader__tracking", "reader__topics", "is_due")]
 
 
-def _find_fault(row: _Row, suppressed: set[str]) -> tuple[str, str] | None:
+def _find_fault(row: _Row, suppressed: set[str], absent: Mapping[int, str]) -> tuple[str, str] | None:
     """Return the state in which a row ends unsent, and why; None if its reader may be written to."""
     if row.reader_id is None or row.email is None:
         return DeliveryState.CANCELLED, "the reader was erased before the copy's turn"
     if row.email in suppressed:
         return DeliveryState.SUPPRESSED, "the address must not be written to"
-    if not row.is_confirmed:
-        return DeliveryState.CANCELLED, "the reader left before the copy's turn"
+    if not row.is_due:
+        return DeliveryState.CANCELLED, absent.get(row.reader_id, "the reader changed what they get before the copy's turn")
     return None
 
 
 def _make_ready(row: _Row, newsletter: str, template: MessageTemplate) -> Ready:
     reader_id, email = row.reader_id or 0, row.email or ""  # both there, or there was a fault
+    token = sign_link("measure", delivery=row.row_id) if row.tracking else ""
     copy = make_copy(template, "delivery_id", row.row_id, email, unsubscribe_url=unsubscribe_url(reader_id, newsletter),
-                     preferences_url=preferences_url(reader_id))
+                     preferences_url=preferences_url(reader_id), seen_url=seen_url(token) if token else "",
+                     go_url=go_url(token) if token else "")
     return Ready(row.row_id, row.attempts, copy)

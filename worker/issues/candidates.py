@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Max, Min, Q
 
-from worker.editorial import Editorial, FeedSource
+from worker.editorial import READER_TOPICS, Editorial, FeedSource
 from worker.issues.choose import Candidate
 from worker.issues.wording import clean_line
 from worker.storage.models import Issue, IssueState, Item, Section, Story
@@ -117,6 +117,17 @@ def find_repeats(ranked: Sequence[Story], paper: Editorial) -> dict[int, Story]:
                 repeats[story.pk] = other
                 break
     return repeats
+
+
+def read_topics(story: Story, paper: Editorial) -> list[str]:
+    """Return what the story is about, of the topics that readers may choose; [] if it is for everybody.
+
+    It is for everybody as soon as an outlet reports it that writes for everybody, such as the general press. What
+    aggregators repeat says nothing of that.
+    """
+    reporters = [feed.topic for feed in _feeds_of(list(story.items.all()), paper) if feed.topic != "aggregator"]
+    found = [[key for key, (_, topics) in READER_TOPICS.items() if topic in topics] for topic in reporters]
+    return sorted({key for keys in found for key in keys}) if all(found) else []
 
 
 def _feeds_of(items: Sequence[Item], paper: Editorial) -> list[FeedSource]:

@@ -15,7 +15,7 @@ from worker.issues import candidates, timetable
 from worker.issues.choose import Choice, choose, rank
 from worker.issues.subject import compose_preheader, compose_subject
 from worker.issues.wording import clean_line
-from worker.storage.models import AuditEntry, Issue, IssueState, Kind, Placement, Story
+from worker.storage.models import AuditEntry, Issue, IssueState, Kind, PartnerBlock, Placement, Story
 from worker.stories.memory import Memory, recall
 
 TIMETABLE = "timetable"  # who acts when no editor does
@@ -47,7 +47,7 @@ def draft_issue(
         if same is None:
             raise
         return same
-    return _save(*draft, by)
+    return _save(*draft, by, list(newest.partner_blocks.all()) if newest else [])
 
 
 def issue_due(newsletter: str, now: datetime | None = None) -> bool:
@@ -134,7 +134,8 @@ def place_story(choice: Choice, position: int, story: Story, memory: Memory, pap
     """Return the story placed in its own words; an update says what is new first, from the reports that came since."""
     placement = Placement(
         story=story, section=choice.section, position=position, headline=clean_line(story.headline), reasons=list(choice.reasons),
-        summary=story.summary, sentences=story.sentences, sources=candidates.list_sources(story, paper, memory.fresh))
+        summary=story.summary, sentences=story.sentences, sources=candidates.list_sources(story, paper, memory.fresh),
+        topics=candidates.read_topics(story, paper))
     if memory.kind == "update" and memory.news is not None:
         placement.kind, placement.since = Kind.UPDATE, memory.since
         placement.reasons = [memory.why, *choice.reasons]
@@ -166,14 +167,17 @@ def _compose_again(newest: Issue, now: datetime) -> tuple[Issue, list[Placement]
     return issue, placements
 
 
-def _save(issue: Issue, placements: Sequence[Placement], by: str) -> Issue:
-    """Save all of it, or return the issue that someone else saved for the same period meanwhile."""
+def _save(issue: Issue, placements: Sequence[Placement], by: str, blocks: Sequence[PartnerBlock] = ()) -> Issue:
+    """Save all of it, with copies of the partner blocks, or return the issue that someone else saved meanwhile."""
     try:
         with transaction.atomic():
             issue.save(force_insert=True)
             for placement in placements:
                 placement.issue = issue
             Placement.objects.bulk_create(placements)
+            for block in blocks:
+                block.pk, block.issue = None, issue
+            PartnerBlock.objects.bulk_create(blocks)
             AuditEntry.objects.create(actor=by[:254], action="draft", subject=f"issue {issue.pk}", detail={
                 "window": [issue.window_start.isoformat(), issue.window_end.isoformat()],
                 "reasons": {str(placement.story_id): placement.reasons for placement in placements}})

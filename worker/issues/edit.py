@@ -212,6 +212,6 @@ def _word(issue: Issue, story: Story, reasons: tuple[str, ...]) -> Placement:
 
 
 def _take_words(placement: Placement, words: Placement) -> None:
-    for name in ("headline", "summary", "sentences", "sources", "kind", "since"):
+    for name in ("headline", "summary", "sentences", "sources", "topics", "kind", "since"):
         setattr(placement, name, getattr(words, name))
     placement.edited_by = None

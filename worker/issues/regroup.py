@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from worker import editorial
-from worker.issues.candidates import list_sources
+from worker.issues.candidates import list_sources, read_topics
 from worker.issues.revise import change_issue
 from worker.storage.models import AuditEntry, Editor, Issue, IssueState, Item, Placement, Story
 from worker.stories import rulings
@@ -97,7 +97,8 @@ def _join(group: Sequence[Placement], story: Story, editor: Editor) -> None:
     live = [placement for placement in group if not placement.dropped]
     stays = next((one for one in group if one.story_id == story.pk), (live or group)[0])
     stays.story, stays.dropped = story, not live
-    stays.sources = list_sources(story, editorial.load())
+    paper = editorial.load()
+    stays.sources, stays.topics = list_sources(story, paper), read_topics(story, paper)
     stays.position = min((one.position for one in live), default=stays.position)
     stays.save()
     for placement in group:

@@ -11,10 +11,10 @@ from django.core import signing
 
 from worker.errors import BroadsheetError
 
-LinkPurpose = Literal["confirm", "unsubscribe", "preferences"]
+LinkPurpose = Literal["confirm", "unsubscribe", "preferences", "measure"]
 CONFIRM_SECONDS = 7 * 24 * 3600
 LONGEST_TOKEN = 600  # characters; ours have about 120, and nothing longer is worth a hash
-_MAX_AGE: dict[str, int | None] = {"confirm": CONFIRM_SECONDS, "unsubscribe": None, "preferences": None}
+_MAX_AGE: dict[str, int | None] = {"confirm": CONFIRM_SECONDS, "unsubscribe": None, "preferences": None, "measure": None}
 
 
 class BadLinkError(BroadsheetError):
@@ -66,3 +66,13 @@ def unsubscribe_url(reader_id: int, newsletter: str) -> str:
 def preferences_url(reader_id: int) -> str:
     """Return the address of this reader's preferences."""
     return f"{settings.BASE_URL}/preferences/{sign_link('preferences', reader=reader_id)}/"
+
+
+def seen_url(token: str) -> str:
+    """Return the address of the picture in the copy that a "measure" token names by its delivery."""
+    return f"{settings.BASE_URL}/seen/{token}.gif"
+
+
+def go_url(token: str) -> str:
+    """Return what the counted links of that copy begin with; a link's number and a slash follow."""
+    return f"{settings.BASE_URL}/go/{token}/"

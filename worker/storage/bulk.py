@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Min, Q, QuerySet
+from django.db.models import Count, F, Min, Q, QuerySet, Value
 from django.db.models.functions import Greatest, Now
 
-from worker.storage.models import Delivery, DeliveryState, Issue, IssueState, Notice
+from worker.storage.models import Delivery, DeliveryState, Issue, IssueState, Notice, Subscription
 
 Row = TypeVar("Row", bound=Delivery | Notice)
 OPEN = (DeliveryState.QUEUED, DeliveryState.ATTEMPTING)
@@ -32,25 +32,23 @@ class Ending:
     attempted: bool = True  # False: nothing was handed over, so the attempt does not count
 
 
-def insert_audience(issue_id: int, newsletter: str, now: datetime) -> int:
-    """Owe the issue to every reader who is confirmed at this moment; return how many rows are new.
+def insert_audience(issue_id: int, audience: QuerySet[Subscription], now: datetime) -> int:
+    """Owe the issue to the reader of every subscription of `audience`, in its order; return how many rows are new.
 
     One statement, so that the audience is one moment's audience and no address passes through Python: a million rows
-    take seconds. ON CONFLICT DO NOTHING makes a second run, or two at once, harmless. The WHERE is needed twice over:
+    take seconds. ON CONFLICT DO NOTHING makes a second run, or two at once, harmless. The audience must have a WHERE:
     SQLite cannot tell ON CONFLICT from a join's ON in an INSERT..SELECT without one.
     """
-    stamp = connection.ops.adapt_datetimefield_value(now)
+    rows = audience.values_list(Value("queued"), Value(""), Value(0), Value(""), Value(""), Value(now), Value(issue_id), "reader_id")
+    select, values = rows.query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             INSERT INTO storage_delivery
                    (state, lease_token, attempts, provider_id, error, updated_at, issue_id, reader_id)
-            SELECT 'queued', '', 0, '', '', %s, %s, subscription.reader_id
-              FROM storage_subscription AS subscription
-             WHERE subscription.newsletter = %s AND subscription.state = 'confirmed'
-             ORDER BY subscription.id
+            {select}
                 ON CONFLICT DO NOTHING
-            """, [stamp, issue_id, newsletter])
+            """, values)
         return max(int(cursor.rowcount), 0)
 
 

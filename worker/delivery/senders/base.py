@@ -48,6 +48,7 @@ class Sender(Protocol):
 
     name: str
     batch_size: int  # how many copies one call takes: the most that a crash can leave uncertain
+    one_letter: bool  # whether all copies of a call must be of one template
 
     def send(self, copies: Sequence[Copy]) -> Sequence[Outcome]: ...
 

@@ -30,6 +30,7 @@ class MaildirSender:
 
     name = "maildir"
     batch_size = 100
+    one_letter = False
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory

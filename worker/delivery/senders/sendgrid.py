@@ -22,7 +22,6 @@ from sendgrid import SendGridAPIClient
 from worker.delivery.message import Copy, MessageTemplate, clean_line
 from worker.delivery.senders.base import Kind, Outcome, SenderRefusedError, describe_fault
 from worker.errors import BroadsheetError, TransientError
-from worker.press.proof import PREFERENCES_MARK, UNSUBSCRIBE_MARK
 
 _PLACE = re.compile(r"^personalizations[.\[](\d+)")
 _NO_TRACKING = {"click_tracking": {"enable": False, "enable_text": False}, "open_tracking": {"enable": False},
@@ -49,6 +48,7 @@ class SendGridSender:
 
     name = "sendgrid"
     batch_size = 1000
+    one_letter = True
 
     def __init__(self, key: str, host: str) -> None:
         self.host = host
@@ -169,8 +169,7 @@ def build_body(copies: Sequence[Copy]) -> dict[str, Any]:
 
 
 def _address_copy(template: MessageTemplate, copy: Copy) -> dict[str, Any]:
-    marks = {UNSUBSCRIBE_MARK: copy.unsubscribe_url, PREFERENCES_MARK: copy.preferences_url}
-    links = {mark: link for mark, link in marks.items() if link}
+    links = copy.links
     return {"to": [{"email": copy.to}], "headers": template.reader_headers(copy),
             **({"substitutions": links} if links else {}), "custom_args": {copy.row: str(copy.row_id)}}
 

@@ -69,6 +69,7 @@ class SmtpSender:
 
     name = "smtp"
     batch_size = 10
+    one_letter = False
 
     def __init__(self, server: Server) -> None:
         self.server = server

@@ -9,11 +9,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from worker.errors import BroadsheetError, NotFoundError
-from worker.issues import corrections, edit
+from worker.issues import corrections, edit, partners
 from worker.web.errors import status_of
 from worker.web.newsroom.forms import (
     CorrectionForm,
     MoveForm,
+    PartnerForm,
     PlainForm,
     PullForm,
     RetitleForm,
@@ -25,6 +26,8 @@ from worker.web.newsroom.guards import editor_of, for_editors
 from worker.web.newsroom.issue import show_issue
 from worker.web.newsroom.placed import Kept
 from worker.web.newsroom.sheet import find_issue
+
+_ANCHORS = {"pull-in": "#left-out", "add-partner": "#partners", "edit-partner": "#partners", "remove-partner": "#partners"}
 
 
 @for_editors
@@ -94,6 +97,30 @@ def retitle(request: HttpRequest, issue_id: int) -> HttpResponse:
 
 @for_editors
 @require_POST
+def add_partner(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Put a partner's content into the issue."""
+    return answer(request, issue_id, PartnerForm(request.POST), "add-partner", None,
+                  lambda form: partners.add_block(issue_id, editor=editor_of(request), **form))
+
+
+@for_editors
+@require_POST
+def edit_partner(request: HttpRequest, issue_id: int, block_id: int) -> HttpResponse:
+    """Save a partner's content."""
+    return answer(request, issue_id, PartnerForm(request.POST), "edit-partner", block_id,
+                  lambda form: partners.edit_block(issue_id, editor=editor_of(request), block_id=block_id, **form))
+
+
+@for_editors
+@require_POST
+def remove_partner(request: HttpRequest, issue_id: int, block_id: int) -> HttpResponse:
+    """Take a partner's content out."""
+    return answer(request, issue_id, RevisionForm(request.POST), "remove-partner", block_id,
+                  lambda form: partners.remove_block(issue_id, editor=editor_of(request), block_id=block_id, **form))
+
+
+@for_editors
+@require_POST
 def correct(request: HttpRequest, issue_id: int) -> HttpResponse:
     """Record what was wrong in an issue that went out."""
     return answer(request, issue_id, CorrectionForm(request.POST), "correct", None,
@@ -101,11 +128,11 @@ def correct(request: HttpRequest, issue_id: int) -> HttpResponse:
 
 
 def answer(
-    request: HttpRequest, issue_id: int, form: PlainForm, name: str, placement_id: int | None,
+    request: HttpRequest, issue_id: int, form: PlainForm, name: str, row_id: int | None,
     change: Callable[[dict[str, Any]], object],
 ) -> HttpResponse:
     """Check the form, make the change, and show the issue again; what was typed comes back if it was not saved."""
-    kept = Kept(name, {key: request.POST.get(key, "") for key in form.fields}, placement_id)
+    kept = Kept(name, {key: request.POST.get(key, "") for key in form.fields}, row_id)
     if not form.is_valid():
         return show_issue(request, find_issue(issue_id), status=422, trouble=f"Not saved. {form.words()}", kept=kept)
     try:
@@ -117,5 +144,5 @@ def answer(
         return show_issue(request, find_issue(issue_id), status=status_of(error), trouble=trouble, kept=kept)
     if getattr(request, "htmx", False):
         return show_issue(request, find_issue(issue_id))
-    anchor = f"#story-{placement_id}" if placement_id else "#left-out" if name == "pull-in" else "#decision"
+    anchor = _ANCHORS.get(name) or (f"#story-{row_id}" if row_id else "#decision")
     return redirect(reverse("desk:issue", args=[issue_id]) + anchor)

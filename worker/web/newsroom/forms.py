@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from worker.issues import partners
 from worker.issues.corrections import CORRECTION_LENGTH
 from worker.issues.edit import HEADLINE_LENGTH, NOTE_LENGTH, REASON_LEAST, SUBJECT_LIMIT, SUMMARY_LENGTH
 
@@ -123,6 +124,15 @@ class RetitleForm(RevisionForm):
 
     subject = LineField(label="Subject", max_length=SUBJECT_LIMIT)
     preheader = LineField(label="Preheader", max_length=SUBJECT_LIMIT, required=False)
+
+
+class PartnerForm(RevisionForm):
+    """A partner's content."""
+
+    partner = LineField(label="Partner", max_length=300)
+    headline = LineField(label="Headline", max_length=partners.HEADLINE_LENGTH)
+    text = forms.CharField(label="Text", max_length=partners.TEXT_LENGTH)
+    url = LineField(label="Address", max_length=partners.URL_LENGTH)
 
 
 class NoteForm(RevisionForm):

@@ -52,13 +52,14 @@ def _read_lines(known: editorial.Editorial) -> list[Line]:
     )[:RECENT]
     copies = dict(Issue.objects.filter(pk__in=[issue.pk for issue in issues], started_at__isnull=False)
                   .annotate(copies=Count("deliveries")).values_list("pk", "copies"))
-    audiences = {key: count_audience(key) for key in {issue.newsletter for issue in issues}}
+    audiences = {(key, digest): count_audience(key, digest=digest)
+                 for key, digest in {(issue.newsletter, issue.digest) for issue in issues}}
     lines = []
     for issue in issues:
         newsletter = known.newsletters.get(issue.newsletter)
         lines.append(Line(
             issue=issue, title=newsletter.title if newsletter else issue.newsletter, stories=issue.stories,
-            readers=copies.get(issue.pk, audiences[issue.newsletter]),
+            readers=copies.get(issue.pk, audiences[issue.newsletter, issue.digest]),
             deadline=deadline(newsletter, issue.drafted_at) if newsletter and issue.state == IssueState.DRAFT else None,
             waits=issue.state in OPEN_STATES,
         ))

@@ -4,7 +4,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from worker.issues import corrections, edit
+from worker.editorial import READER_TOPICS
+from worker.issues import corrections, edit, partners
+from worker.press.blocks import fold_proof
+from worker.press.proof import Proof
 from worker.press.render import read_proof
 from worker.storage.models import Issue, IssueState
 from worker.web.headers import FOREIGN_POLICY
@@ -13,7 +16,8 @@ from worker.web.newsroom.placed import Kept
 from worker.web.newsroom.sheet import count_readers, find_issue, read_sheet
 
 LIMITS = {"headline": edit.HEADLINE_LENGTH, "summary": edit.SUMMARY_LENGTH, "subject": edit.SUBJECT_LIMIT,
-          "note": edit.NOTE_LENGTH, "correction": corrections.CORRECTION_LENGTH, "reason": edit.REASON_LEAST}
+          "note": edit.NOTE_LENGTH, "correction": corrections.CORRECTION_LENGTH, "reason": edit.REASON_LEAST,
+          "partner_headline": partners.HEADLINE_LENGTH, "partner_text": partners.TEXT_LENGTH, "partner_url": partners.URL_LENGTH}
 
 
 @for_editors
@@ -51,14 +55,21 @@ def progress(request: HttpRequest, issue_id: int) -> HttpResponse:
 @require_safe
 def proof_html(request: HttpRequest, issue_id: int) -> HttpResponse:
     """The mail as it would be sent, for a sandboxed frame: it may style itself and do nothing else."""
-    return _show_proof(read_proof(find_issue(issue_id))[0].html, "text/html; charset=utf-8")
+    return _show_proof(_fold(request, issue_id).html, "text/html; charset=utf-8")
 
 
 @for_editors
 @require_safe
 def proof_text(request: HttpRequest, issue_id: int) -> HttpResponse:
     """The mail's plain-text part."""
-    return _show_proof(read_proof(find_issue(issue_id))[0].text, "text/plain; charset=utf-8")
+    return _show_proof(_fold(request, issue_id).text, "text/plain; charset=utf-8")
+
+
+def _fold(request: HttpRequest, issue_id: int) -> Proof:
+    """The proof with all of it in; ?partners=no and ?topics=chips,labs show it as such a reader gets it."""
+    proof, _ = read_proof(find_issue(issue_id))
+    topics = set(request.GET.get("topics", "").split(",")) & set(READER_TOPICS)
+    return fold_proof(proof, partners=request.GET.get("partners") != "no", topics=topics)
 
 
 def _show_proof(body: str, content_type: str) -> HttpResponse:

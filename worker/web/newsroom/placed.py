@@ -20,7 +20,7 @@ class Kept:
 
     form: str
     values: Mapping[str, str]
-    placement_id: int | None = None
+    row_id: int | None = None  # the placement's, or the partner block's
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,11 @@ class StoryOnDesk:
     is_open: bool
 
     @property
+    def topics(self) -> Sequence[str]:
+        """What it is about, by name; none if everybody gets it."""
+        return [name for key, (name, _) in editorial.READER_TOPICS.items() if key in self.placement.topics]
+
+    @property
     def is_short(self) -> bool:
         """A short item is its headline: its summary is not printed."""
         return self.placement.section == Section.SHORT
@@ -141,7 +146,7 @@ def mark_doubts(text: str, doubts: Iterable[Claim]) -> list[Stretch]:
 def _show(
     placement: Placement, place: int, checked: Sequence[Checked], sources: Mapping[str, Source], kept: Kept | None
 ) -> StoryOnDesk:
-    mine = kept if kept and kept.placement_id == placement.pk else None
+    mine = kept if kept and kept.row_id == placement.pk else None
     words = mine.values if mine and mine.form == "rewrite" else None
     shown = [_show_words(one, number, sources, mine) for number, one in enumerate(checked)]
     return StoryOnDesk(

@@ -7,19 +7,21 @@ from datetime import datetime
 from worker import editorial
 from worker.delivery.audience import count_audience
 from worker.delivery.deliver import status
+from worker.delivery.measuring import Measured, count_measured
 from worker.editorial import Newsletter
 from worker.errors import BroadsheetError, NotFoundError
 from worker.issues.timetable import deadline
 from worker.press.preflight import Finding
 from worker.press.proof import Proof
 from worker.press.render import read_proof
-from worker.storage.models import Correction, Edition, Issue, IssueState
+from worker.storage.models import Correction, Edition, Issue, IssueState, PartnerBlock
 from worker.web.newsroom.placed import Kept, StoryOnDesk, read_stories
 
 # Bars are drawn in this order, and in this order the table counts: from done to not done.
 STATES = ("delivered", "accepted", "attempting", "queued", "uncertain", "bounced", "failed", "suppressed", "cancelled")
 SECTION_TITLES = {"lead": "Lead", "top": "Top stories", "short": "In brief"}
-TYPED = ("headline", "summary", "subject", "preheader", "note", "text", "reason")  # fields that hold an editor's own words
+# Fields that hold an editor's own words.
+TYPED = ("partner", "headline", "summary", "subject", "preheader", "note", "text", "url", "reason")
 STARTED = (IssueState.SENDING, IssueState.SENT)
 
 
@@ -43,6 +45,15 @@ class Slice:
 
 
 @dataclass(frozen=True)
+class PartnerOnDesk:
+    """A partner's content with what stands in its form; `block` is None for the form of one more."""
+
+    block: PartnerBlock | None
+    values: Mapping[str, str]
+    is_open: bool
+
+
+@dataclass(frozen=True)
 class Sheet:
     """What templates/web/desk/issue.html needs."""
 
@@ -60,6 +71,11 @@ class Sheet:
     slices: Sequence[Slice]
     corrections: Sequence[Correction]
     left_out: Sequence[LeftOut]
+    partners: Sequence[PartnerOnDesk]
+    partner_names: Sequence[str]
+    new_partner: PartnerOnDesk
+    topics: Mapping[str, str]
+    measured: Measured | None
     trouble: str = ""
     kept: Kept | None = None
     retitle: Mapping[str, str] = field(default_factory=dict)
@@ -109,10 +125,12 @@ class Sheet:
     def _has_form(self, kept: Kept) -> bool:
         printed = [story for _, stories in self.sections for story in stories]
         if kept.form == "rewrite":
-            return self.can_edit and kept.placement_id in [story.placement.pk for story in printed]
+            return self.can_edit and kept.row_id in [story.placement.pk for story in printed]
         if kept.form == "waive":
             return self.can_edit and any(one.is_open and one.checked.blocks for story in printed
                                          for one in (story.title, *story.evidence))
+        if kept.form == "edit-partner":
+            return self.can_edit and any(one.is_open for one in self.partners)
         return self.started if kept.form == "correct" else self.can_edit
 
 
@@ -133,12 +151,15 @@ def read_sheet(issue: Issue, *, trouble: str = "", kept: Kept | None = None) -> 
     audience, slices = count_readers(issue)
     edition = Edition.objects.select_related("approved_by").filter(issue=issue).first()
     titles = {"subject": issue.subject, "preheader": issue.preheader}
+    partners = [_show_partner(block, kept) for block in issue.partner_blocks.select_related("made_by")]
     return Sheet(
         issue=issue, newsletter=newsletter, deadline=deadline(newsletter, issue.drafted_at),
         sections=_part(printed), dropped=dropped, places=len(printed), proof=proof, proof_error=proof_error,
         findings=findings, edition=edition, audience=audience, slices=slices,
         corrections=list(issue.corrections.select_related("made_by")),
-        left_out=_read_left_out(issue, [story.placement.story_id for story in (*printed, *dropped)]), trouble=trouble, kept=kept,
+        left_out=_read_left_out(issue, [story.placement.story_id for story in (*printed, *dropped)]),
+        partners=partners, partner_names=known.publisher.all_partners, new_partner=_show_partner(None, kept),
+        topics=_list_topics(printed), measured=count_measured(issue.pk) if issue.started_at else None, trouble=trouble, kept=kept,
         retitle=kept.values if kept and kept.form == "retitle" else titles,
     )
 
@@ -146,7 +167,7 @@ def read_sheet(issue: Issue, *, trouble: str = "", kept: Kept | None = None) -> 
 def count_readers(issue: Issue) -> tuple[int, list[Slice]]:
     """Return the audience, and once it is frozen how far its copies have come."""
     if issue.started_at is None:
-        return count_audience(issue.newsletter), []
+        return count_audience(issue.newsletter, digest=issue.digest), []
     now = status(issue.pk)
     total = max(1, sum(now["states"].values()))
     slices, start = [], 0.0
@@ -164,6 +185,21 @@ def _read_findings(issue: Issue) -> tuple[Proof | None, str, list[Finding]]:
     except BroadsheetError as error:
         return None, str(error), []
     return proof, "", findings
+
+
+def _show_partner(block: PartnerBlock | None, kept: Kept | None) -> PartnerOnDesk:
+    mine = kept is not None and (kept.form == "add-partner" if block is None else
+                                 kept.form == "edit-partner" and kept.row_id == block.pk)
+    if kept is not None and mine:
+        return PartnerOnDesk(block, kept.values, True)
+    names = ("partner", "headline", "text", "url")
+    return PartnerOnDesk(block, {name: getattr(block, name) if block else "" for name in names}, False)
+
+
+def _list_topics(printed: Sequence[StoryOnDesk]) -> dict[str, str]:
+    """Return the topics that decide who gets which story of the issue, by key."""
+    there = {key for story in printed if story.placement.section != "lead" for key in story.placement.topics}
+    return {key: name for key, (name, _) in editorial.READER_TOPICS.items() if key in there}
 
 
 def _part(printed: Sequence[StoryOnDesk]) -> list[tuple[str, list[StoryOnDesk]]]:

@@ -12,6 +12,8 @@ _ROBOTS = """User-agent: *
 Disallow: /confirm/
 Disallow: /preferences/
 Disallow: /unsubscribe/
+Disallow: /seen/
+Disallow: /go/
 Disallow: /hooks/
 Disallow: /desk/
 """

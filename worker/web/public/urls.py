@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from worker.web.public import archive, confirming, leaving, own, papers, signup, stories, syndication
+from worker.web.public import archive, confirming, leaving, measuring, own, papers, signup, stories, syndication
 
 app_name = "public"
 urlpatterns = [
@@ -14,10 +14,13 @@ urlpatterns = [
     path("preferences/<str:token>/", own.preferences, name="preferences"),
     path("preferences/<str:token>/data/", own.data, name="data"),
     path("preferences/<str:token>/erase/", own.erase, name="erase"),
+    path("seen/<str:token>.gif", measuring.seen, name="seen"),
+    path("go/<str:token>/<int:number>/", measuring.go, name="go"),
     # Some mail programs cut the last slash off a link; a POST would not survive the redirect that puts it back.
     path("confirm/<str:token>", confirming.confirm),
     path("unsubscribe/<str:token>", leaving.unsubscribe),
     path("preferences/<str:token>", own.preferences),
+    path("go/<str:token>/<int:number>", measuring.go),
     path("archive/", archive.archive, name="archive"),
     path("archive/<slug:newsletter>/", archive.archive, name="archive_of"),
     path("archive/<slug:newsletter>/<slug:slug>/", archive.issue, name="issue"),

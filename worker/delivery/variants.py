@@ -1,0 +1,48 @@
+"""An approved edition in, one template per kind of copy out: what a reader agreed to and chose decides which one is theirs."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from django.conf import settings
+
+from worker.delivery.message import MessageTemplate, Sheet, freeze_template
+from worker.editorial import READER_TOPICS
+from worker.press.blocks import choose_keys, fold, fold_plain, list_keys
+from worker.press.measure import measure_parts
+
+Choice = tuple[bool, bool, str]  # what Reader says: partners, tracking, topics
+
+
+@dataclass
+class Variants:
+    """The templates of one edition, each frozen when the first copy of its kind is made.
+
+    Two readers get the same template if the edition holds the same blocks for both: without partners' content in it there
+    are half as many kinds, and one alone if nobody is measured and no story is for some readers only.
+    """
+
+    whole: Sheet  # with the marks of blocks
+    number: int
+    at: datetime
+    _frozen: dict[tuple[frozenset[str], bool], MessageTemplate] = field(default_factory=dict)
+    _found: dict[Choice, MessageTemplate] = field(default_factory=dict)
+
+    def find(self, partners: bool, tracking: bool, topics: str) -> MessageTemplate:
+        """Return the template for a reader who has agreed to this and chose these topics (with spaces between; "": all).
+
+        Raises BroadsheetError if the blocks do not fit together, or no way out is left in one of the parts.
+        """
+        choice = partners, tracking, topics
+        if choice not in self._found:
+            chosen = READER_TOPICS.keys() & set(topics.split())
+            keys = choose_keys(list_keys(self.whole.html) | list_keys(self.whole.text), partners=partners, topics=chosen)
+            if (keys, tracking) not in self._frozen:
+                self._frozen[keys, tracking] = self._freeze(keys, tracking)
+            self._found[choice] = self._frozen[keys, tracking]
+        return self._found[choice]
+
+    def _freeze(self, keys: frozenset[str], tracking: bool) -> MessageTemplate:
+        html, text = fold(self.whole.html, keys), fold_plain(self.whole.text, keys)
+        if tracking:
+            html, text = measure_parts(html, text, edition_html=self.whole.html, site=settings.BASE_URL)
+        return freeze_template(replace(self.whole, html=html, text=text), number=self.number, at=self.at)
