@@ -65,10 +65,9 @@ class Copy:
     go_url: str = ""
 
     @property
-    def links(self) -> dict[str, str]:
-        """The reader's own links, by the marks whose place they take."""
-        links = (self.unsubscribe_url, self.preferences_url, self.seen_url, self.go_url)
-        return {mark: link for mark, link in zip(LINK_MARKS, links, strict=True) if link}
+    def links(self) -> tuple[str, ...]:
+        """The reader's own links in the order of LINK_MARKS, whose places they take; "" where there is none."""
+        return self.unsubscribe_url, self.preferences_url, self.seen_url, self.go_url
 
     @property
     def message_id(self) -> str:
@@ -94,7 +93,7 @@ class MessageTemplate:
     domain: str
     headers: dict[str, str]  # those that are the same for all and are not the provider's own business; one line each
     pieces: tuple[bytes, ...] = field(repr=False)
-    places: dict[str, tuple[int, ...]] = field(repr=False)  # by mark, where in `pieces` the reader's own link goes
+    places: tuple[tuple[int, ...], ...] = field(repr=False)  # where in `pieces` each link goes, in the order of LINK_MARKS
 
     def splice(self, copy: Copy) -> bytes:
         """Return the copy as bytes ready for the wire."""
@@ -102,10 +101,11 @@ class MessageTemplate:
         head = [f"To: {copy.to}\r\n"]
         head += [f"{name}: {value}\r\n" for name, value in self.reader_headers(copy).items()]
         pieces[0] = "".join(head).encode()
-        for mark, link in copy.links.items():
-            encoded = _encode_text(link)
-            for at in self.places[mark]:
-                pieces[at] = encoded
+        for places, link in zip(self.places, copy.links, strict=True):
+            if link:
+                encoded = _encode_text(link)
+                for at in places:
+                    pieces[at] = encoded
         return b"".join(pieces)
 
     def reader_headers(self, copy: Copy) -> dict[str, str]:
@@ -137,9 +137,7 @@ def make_copy(template: MessageTemplate, row: str, row_id: int, email: str, *, u
     Raises AddressError for an address that cannot be written, BroadsheetError for a link that is none or is missing.
     """
     copy = Copy(template, row, row_id, check_address(email), unsubscribe_url, preferences_url, seen_url, go_url)
-    links = copy.links
-    for mark, places in template.places.items():
-        link = links.get(mark, "")
+    for places, link in zip(template.places, copy.links, strict=True):
         if (link or places) and not _LINK.fullmatch(link):
             raise BroadsheetError(f"BASE_URL or a link made from it cannot stand in a mail: {link[:60]!r}")
     return copy
@@ -177,7 +175,7 @@ def freeze_template(sheet: Sheet, *, number: int, at: datetime) -> MessageTempla
     return MessageTemplate(
         sheet=sheet, tag=f"{number}.{digest[:8]}", domain=domain,
         headers={name: value.replace("\r\n", "") for name, value in extra.items()}, pieces=tuple(pieces),
-        places={mark: tuple(places) for mark, places in slots.items()})
+        places=tuple(tuple(places) for places in slots.values()))
 
 
 def _list_headers(sheet: Sheet, domain: str) -> dict[str, str]:

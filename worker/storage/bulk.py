@@ -39,7 +39,8 @@ def insert_audience(issue_id: int, audience: QuerySet[Subscription], now: dateti
     take seconds. ON CONFLICT DO NOTHING makes a second run, or two at once, harmless. The audience must have a WHERE:
     SQLite cannot tell ON CONFLICT from a join's ON in an INSERT..SELECT without one.
     """
-    rows = audience.values_list(Value("queued"), Value(""), Value(0), Value(""), Value(""), Value(now), Value(issue_id), "reader_id")
+    fixed = [Value(value) for value in (DeliveryState.QUEUED.value, "", 0, "", "", now, issue_id)]
+    rows = audience.values_list(*fixed, "reader_id")
     select, values = rows.query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(

@@ -19,7 +19,7 @@ from django.conf import settings
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
-from worker.delivery.message import Copy, MessageTemplate, clean_line
+from worker.delivery.message import LINK_MARKS, Copy, MessageTemplate, clean_line
 from worker.delivery.senders.base import Kind, Outcome, SenderRefusedError, describe_fault
 from worker.errors import BroadsheetError, TransientError
 
@@ -169,7 +169,7 @@ def build_body(copies: Sequence[Copy]) -> dict[str, Any]:
 
 
 def _address_copy(template: MessageTemplate, copy: Copy) -> dict[str, Any]:
-    links = copy.links
+    links = {mark: link for mark, link in zip(LINK_MARKS, copy.links, strict=True) if link}
     return {"to": [{"email": copy.to}], "headers": template.reader_headers(copy),
             **({"substitutions": links} if links else {}), "custom_args": {copy.row: str(copy.row_id)}}
 
