@@ -8,11 +8,13 @@ import pytest
 from tests.issues.paper import NOW, make_story, send_out
 from worker.issues import edit
 from worker.issues.draft import draft_issue
+from worker.press.blocks import begin_block
 from worker.press.preflight import Finding, check_proof
 from worker.press.proof import UNSUBSCRIBE_MARK, Proof
 from worker.press.render import render_proof
 from worker.storage.models import Editor, Issue, Item, Placement
 
+ONLY = begin_block("partners")
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("editorial_file")]
 
 
@@ -43,6 +45,16 @@ def test_a_sound_issue_passes_every_check(issue: Issue) -> None:
     ("postal address", lambda p: replace(p, text=p.text.replace("Example Street", "")), "missing from the mail"),
     ("placeholders", lambda p: replace(p, text=p.text + "{{ name }}"), "came out with {{"),
     ("html", lambda p: replace(p, html=p.html.replace("</body>", "<script>x</script></body>")), "<script>"),
+    ("html", lambda p: replace(p, html=p.html.replace("</body>", "<img src='https://x.example/'></body>")), "<img>"),
+    ("html", lambda p: replace(p, html=p.html.replace("</body>", f"{ONLY}</body>\ue012")), "is not closed"),
+    ("blocks", lambda p: replace(p, html=p.html + ONLY), "begins and does not end"),
+    ("blocks", lambda p: replace(p, text=p.text + "\ue012"), "ends that did not begin"),
+    ("blocks", lambda p: replace(p, text=p.text + f"{ONLY}x\ue012"), "differ in what only some readers get (partners)"),
+    ("unsubscribe and preferences", lambda p: replace(p, text=p.text.replace(UNSUBSCRIBE_MARK, f"{ONLY}{UNSUBSCRIBE_MARK}\ue012")),
+     "unsubscribe link 0 times"),
+    ("postal address", lambda p: replace(p, text=p.text.replace("1 Example", f"{ONLY}1\ue012 Example")), "missing from the mail"),
+    ("size", lambda p: replace(p, html=p.html.replace("</body>", "<a href=\"https://x.example/\">x</a>" * 700 + "</body>")),
+     "would cut it off"),  # 24 KB of links, but through the counter 90
 ])
 def test_a_fault_in_the_proof_blocks_approval(issue: Issue, check: str, change: Any, words: str) -> None:
     found = find(issue, check, change(render_proof(issue)))

@@ -16,6 +16,7 @@ from worker.errors import BroadsheetError
 from worker.issues.corrections import record_correction
 from worker.issues.draft import draft_issue
 from worker.issues.wording import clean_line
+from worker.press.blocks import fold_proof
 from worker.press.content import IssueContent, PrintedCorrection, PrintedStory, SourceLink
 from worker.press.lint import lint_html
 from worker.press.preflight import SIZE_LIMIT, check_proof
@@ -190,8 +191,12 @@ class TestFromRows:
         files = write_proof(issue, tmp_path / "a" / "b")
 
         assert [file.name for file in files] == ["issue.html", "issue.txt", "preflight.json"]
-        assert files[0].read_text("utf-8") == proof.html
-        assert files[1].read_text("utf-8") == proof.text
+        shown = fold_proof(proof)
+        assert files[0].read_text("utf-8") == shown.html
+        assert files[1].read_text("utf-8") == shown.text
+        assert "The second" in shown.text
+        assert "\ue010" in proof.html  # of a topic that readers may choose
+        assert not any("\ue000" <= char <= "\uf8ff" for char in shown.html + shown.text)
         report = json.loads(files[2].read_text("utf-8"))
         assert (report["sha256"], report["ready"], report["issue"]) == (proof.sha256, True, issue.pk)
         assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == sorted(file.name for file in files)

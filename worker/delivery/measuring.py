@@ -21,21 +21,6 @@ class Measured:
     followed: int
 
 
-def record_opened(delivery_id: int) -> None:
-    """Count a copy as opened, once, if its reader agrees."""
-    _record(delivery_id, OPENED)
-
-
-def record_followed(delivery_id: int, link: int) -> str:
-    """Return where the edition's link of this number leads, and count it, once, if the copy's reader agrees.
-
-    Raises NotFoundError if there is no such copy, or no such link in its edition.
-    """
-    target = find_target(delivery_id, link)
-    _record(delivery_id, link)
-    return target
-
-
 def find_target(delivery_id: int, link: int) -> str:
     """Return where the edition's link of this number leads. Only what an approver let go out: nobody can add to it.
 
@@ -48,7 +33,8 @@ def find_target(delivery_id: int, link: int) -> str:
     return links[link]
 
 
-def _record(delivery_id: int, link: int) -> None:
+def record(delivery_id: int, link: int) -> None:
+    """Count a copy's link of this number as followed, or with OPENED the copy as opened: once, and if its reader agrees."""
     wanted = Delivery.objects.filter(pk=delivery_id, reader__tracking=True).exclude(measurements__link=link)
     reader_id = wanted.values_list("reader_id", flat=True).first()
     if reader_id is None:  # most pictures are asked for more than once: only the first is worth a transaction

@@ -143,17 +143,19 @@ def make_copy(template: MessageTemplate, row: str, row_id: int, email: str, *, u
     return copy
 
 
-def freeze_template(sheet: Sheet, *, number: int, at: datetime) -> MessageTemplate:
+def freeze_template(sheet: Sheet, *, number: int, at: datetime, whole: Sheet | None = None) -> MessageTemplate:
     """Encode everything that is the same in every copy.
 
-    `number` is the issue's (or the notice's) and `at` what `Date` says. Raises BroadsheetError if an issue has no
-    unsubscribe link in one of its parts: no such mail may leave.
+    `number` is the issue's (or the notice's) and `at` what `Date` says. `whole` is what the sheet is one kind of reader's
+    part of: a copy that is tried again keeps its Message-ID, even if its reader has chosen otherwise since. Raises
+    BroadsheetError if an issue has no unsubscribe link in one of its parts: no such mail may leave.
     """
     if not sheet.is_notice and not all(UNSUBSCRIBE_MARK in part for part in (sheet.html, sheet.text)):
         raise BroadsheetError(f"issue {number}: the edition has no unsubscribe link in its HTML or its text part")
     if not (sheet.from_email.isascii() and _ADDRESS.fullmatch(sheet.from_email)):
         raise BroadsheetError(f"from_email {sheet.from_email!r} in feeds.toml cannot stand in a mail: give a plain ASCII one")
-    digest = hashlib.sha256("\x1f".join([sheet.subject, sheet.html, sheet.text]).encode("utf-8", "replace")).hexdigest()
+    named = whole or sheet
+    digest = hashlib.sha256("\x1f".join([named.subject, named.html, named.text]).encode("utf-8", "replace")).hexdigest()
     domain = sheet.from_email.rpartition("@")[2]
     extra = _list_headers(sheet, domain)
     boundary = f"=_{digest[:24]}"  # "=_" cannot occur in quoted-printable text

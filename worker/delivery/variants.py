@@ -45,4 +45,4 @@ class Variants:
         html, text = fold(self.whole.html, keys), fold_plain(self.whole.text, keys)
         if tracking:
             html, text = measure_parts(html, text, edition_html=self.whole.html, site=settings.BASE_URL)
-        return freeze_template(replace(self.whole, html=html, text=text), number=self.number, at=self.at)
+        return freeze_template(replace(self.whole, html=html, text=text), number=self.number, at=self.at, whole=self.whole)

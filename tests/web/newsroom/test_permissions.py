@@ -15,7 +15,8 @@ RULES = {
     "correct": "editor", "approve": "approver", "withdraw": "approver", "reject": "approver", "reopen": "approver",
     "send": "approver", "resume": "approver", "cancel": "approver", "feeds": "editor", "stories": "editor",
     "audit": "editor", "story": "editor", "merge-stories": "editor", "split-story": "editor", "undo-ruling": "editor",
-    "renew": "editor", "waive": "editor", "pull-in": "editor",
+    "renew": "editor", "waive": "editor", "pull-in": "editor", "add-partner": "editor", "edit-partner": "editor",
+    "remove-partner": "editor",
 }
 KEPT_FROM_VISITORS = sorted(name for name, rule in RULES.items() if rule != "anyone")
 FOR_APPROVERS = sorted(name for name, rule in RULES.items() if rule == "approver")
