@@ -46,7 +46,7 @@ def test_a_sound_issue_passes_every_check(issue: Issue) -> None:
     ("placeholders", lambda p: replace(p, text=p.text + "{{ name }}"), "came out with {{"),
     ("html", lambda p: replace(p, html=p.html.replace("</body>", "<script>x</script></body>")), "<script>"),
     ("html", lambda p: replace(p, html=p.html.replace("</body>", "<img src='https://x.example/'></body>")), "<img>"),
-    ("html", lambda p: replace(p, html=p.html.replace("</body>", f"{ONLY}</body>\ue012")), "is not closed"),
+    ("html", lambda p: replace(p, html=p.html.replace("</body>", f"{ONLY}</body>\ue012")), "</html> closes nothing"),
     ("blocks", lambda p: replace(p, html=p.html + ONLY), "begins and does not end"),
     ("blocks", lambda p: replace(p, text=p.text + "\ue012"), "ends that did not begin"),
     ("blocks", lambda p: replace(p, text=p.text + f"{ONLY}x\ue012"), "differ in what only some readers get (partners)"),

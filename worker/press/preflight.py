@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from worker import editorial
+from worker.errors import BroadsheetError
 from worker.issues.corrections import printed_with
 from worker.issues.evidence import find_placements, read_evidence, read_story_articles
 from worker.issues.wording import clean_line, clean_url
@@ -51,10 +52,9 @@ def check_proof(issue: Issue, proof: Proof) -> list[Finding]:
     dropped = [placement for placement in placements if placement.dropped]
     stories = [print_story(placement) for placement in live]
     partners = [print_partner(block) for block in issue.partner_blocks.all()]
-    faults = find_faults(proof.html, proof.text)
-    forms = _fold_both(proof, is_sound=not faults)
+    forms = _fold_both(proof)
     return [
-        *_check_stories(live), *_check_subject(proof), *_judge("blocks", faults, "what only some readers get is marked"),
+        *_check_stories(live), *_check_subject(proof), *_check_blocks(proof),
         *_check_size(forms.full), *_check_text(forms.full, stories), *_check_marks(forms), *_check_address(forms.bare),
         *_check_syntax(forms.full, issue, stories, partners), *_check_dropped(forms.full, live, dropped), *_check_evidence(live),
         *_check_html(forms), *_check_partners(forms.full, partners), *_check_sources(live), *_check_repeats(issue, live),
@@ -62,9 +62,17 @@ def check_proof(issue: Issue, proof: Proof) -> list[Finding]:
     ]
 
 
-def _fold_both(proof: Proof, *, is_sound: bool) -> _Forms:
+def _fold_both(proof: Proof) -> _Forms:
     full = replace(proof, html=strip_marks(proof.html), text=strip_marks(proof.text))
-    return _Forms(full, replace(proof, html=fold(proof.html, ()), text=fold_plain(proof.text, ())) if is_sound else full)
+    try:
+        return _Forms(full, replace(proof, html=fold(proof.html, ()), text=fold_plain(proof.text, ())))
+    except BroadsheetError:  # the blocks' own check says so
+        return _Forms(full, full)
+
+
+def _check_blocks(proof: Proof) -> Iterator[Finding]:
+    faults = find_faults(proof.html, proof.text)
+    yield from _judge("blocks", faults, "what only some readers get is marked as theirs")
 
 
 def _judge(check: str, faults: list[str], fine: str, *, blocking: bool = True) -> Iterator[Finding]:
