@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 
 def publish(kind: str, *, material: bool, effective: date) -> None:
-    Terms.objects.create(kind=kind, version=f"{kind}-{effective}", title="t", wording="w", sha256="0" * 64, material=material,
+    Terms.objects.create(kind=kind, version=f"{kind[:4]} {effective}", title="t", wording="w", sha256="0" * 64, material=material,
                          effective=effective)
 
 
