@@ -1,5 +1,6 @@
 """The demo as a user runs it: one command in an empty home, and once more."""
 
+import csv
 import json
 import mailbox
 import os
@@ -232,3 +233,17 @@ def test_every_hostile_document_is_accounted_for(shared_paper: Paper) -> None:
     assert len(fetched) == len(documents)
     assert {one["state"] for one in fetched} <= {"ok", "failing"}
     assert all(one["error"] for one in fetched if one["state"] == "failing")
+
+
+def test_a_partners_content_comes_to_who_agreed_to_it_and_to_nobody_else(sample: Paper) -> None:
+    rows = list(csv.DictReader((ROOT / "worker" / "demo" / "readers.csv").open(encoding="utf-8")))
+    agreed = {kind: {row["email"] for row in rows if row[kind] == "yes"} for kind in ("partners", "tracking")}
+    got = defaultdict(set)
+    for mail in mailbox.Maildir(sample.home / "outbox", create=False):
+        parts = {part.get_content_type(): part.get_payload(decode=True) or b"" for part in mail.walk()}
+        html, text = parts["text/html"].decode(), parts["text/plain"].decode()
+        for kind, words in (("partners", "From our partner Northlight Books"), ("tracking", "/go/")):
+            assert (words in html) == (words in text)
+            got[kind] |= {mail["To"]} if words in html else set()
+        assert ("<img" in html) == (mail["To"] in agreed["tracking"])
+    assert got == agreed

@@ -25,6 +25,7 @@ from worker.errors import BroadsheetError
 from worker.feeds.gather import Gathered, gather_feeds
 from worker.feeds.sources import sync_feeds
 from worker.issues.draft import draft_issue
+from worker.issues.partners import add_block
 from worker.press.approve import approve_issue
 from worker.press.render import render_proof, write_proof
 from worker.readers.confirm import confirm
@@ -98,7 +99,7 @@ def run_demo(folder: Path | None, tell: Tell) -> Report:
         report.gathered = _gather(report.moment, tell)
     _make_stories(report, tell)
     report.readers = _sign_readers_up(home, tell)
-    _make_issue(report, home, tell)
+    _make_issue(report, home, tell, with_partner=folder == documents.SAMPLES)
     end = report.moment
     if folder == documents.SAMPLES:
         end = _play_next_day(report, folder, port, tell)
@@ -223,15 +224,31 @@ def _plain_text(letter: Message) -> str:
     return payload.decode() if isinstance(payload, bytes) else ""
 
 
-def _make_issue(report: Report, home: Path, tell: Tell) -> None:
+def _make_issue(report: Report, home: Path, tell: Tell, *, with_partner: bool) -> None:
     tell("drafting", 0, 1)
     try:
         report.issue = draft_issue(NEWSLETTER, now=report.moment, window_start=report.moment - WINDOW)
     except BroadsheetError as error:
         report.why_no_issue = str(error)
         return
+    if with_partner:
+        _print_partner(report.issue)
     report.proof = write_proof(report.issue, home / "proof")
     _approve_and_send(report, report.issue, tell)
+
+
+def _print_partner(issue: Issue) -> None:
+    """Put an invented partner's content into the draft: it comes to the readers who agreed to that, and to nobody else."""
+    if issue.state == IssueState.DRAFT and not issue.partner_blocks.exists():
+        add_block(issue.pk, editor=_find_editor(), revision=issue.revision, partner=editorial.load().publisher.all_partners[-1],
+                  headline="Six short books on how machines read", url="https://northlight-books.example/six-short-books/",
+                  text="An evening each, without a formula. Readers of AITrends get the six for the price of four.")
+        issue.refresh_from_db()
+
+
+def _find_editor() -> Editor:
+    editor = Editor.objects.filter(email=DEMO_EDITOR).first()
+    return editor or Editor.objects.create_user(DEMO_EDITOR, is_approver=True)
 
 
 def _leave_drafts(report: Report, moment: datetime, tell: Tell) -> None:
@@ -254,8 +271,7 @@ def _keep_open(report: Report, issue: Issue) -> None:
 
 def _approve_and_send(report: Report, issue: Issue, tell: Tell) -> None:
     """Take the issue on from wherever an earlier run left it."""
-    editor = Editor.objects.filter(email=DEMO_EDITOR).first()
-    editor = editor or Editor.objects.create_user(DEMO_EDITOR, is_approver=True)
+    editor = _find_editor()
     if issue.state == IssueState.DRAFT:
         tell("approving", 0, 1)
         approve_issue(issue.pk, editor=editor, proof_sha256=render_proof(issue).sha256)

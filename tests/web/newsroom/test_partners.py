@@ -10,7 +10,7 @@ from tests.delivery.editions import CHIPS, EVERYBODYS, LABEL, OFFER, POLICY, add
 from worker.delivery.audience import freeze_audience, start_issue
 from worker.issues.draft import draft_issue
 from worker.press.preflight import Finding, check_proof
-from worker.press.render import render_proof
+from worker.press.render import render_proof, render_welcome
 from worker.storage.models import OPENED, AuditEntry, Delivery, Issue, Measurement, PartnerBlock, Placement
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +115,17 @@ def test_another_issue_of_the_day_takes_the_partners_content_along(issue: Issue,
     assert [block.headline for block in again.partner_blocks.all()] == [OFFER]
     assert PartnerBlock.objects.count() == 2
     assert OFFER in render_proof(again).text
+
+
+def test_the_welcome_letter_tells_of_the_issue_and_not_of_its_partners(issue: Issue, desk: Client) -> None:
+    add(desk, issue)
+    letter = render_welcome("AITrends", latest=issue, preferences_url="https://x.example/p/",
+                            unsubscribe_url="https://x.example/u/")
+    for part in (letter.html, letter.text):
+        assert "Harbour bridge opens" in part
+        assert OFFER not in part
+        assert LABEL not in part
+        assert "\ue010" not in part
 
 
 def test_an_approved_issue_takes_no_more(issue: Issue, desk: Client) -> None:
