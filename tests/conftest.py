@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ HOME = Path(tempfile.mkdtemp(prefix="broadsheet-tests-"))
 KIND = os.environ.get("TEST_DATABASE", "sqlite")
 POSTGRES: PostgresServer | None = None
 SKIPPED: list[str] = []
+_journals = count()
 
 # Every setting is given here, also those left empty: what stands in a developer's own environment or .env file
 # (a real sender, a real database) must never reach a test.
@@ -127,6 +129,17 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a test reach this machine only; anything else is refused before a packet leaves."""
     for name in ("connect", "connect_ex"):
         monkeypatch.setattr(socket.socket, name, _refusing_strangers(getattr(socket.socket, name)))
+
+
+@pytest.fixture(autouse=True)
+def _own_journal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give each test an erasure journal of its own: one test's erasures must not be done again in the next."""
+    from django.conf import settings
+
+    file = HOME / f"erasures-{next(_journals)}.jsonl"
+    monkeypatch.setattr(settings, "ERASURE_JOURNAL", file)
+    yield
+    file.unlink(missing_ok=True)
 
 
 def _refusing_strangers(connect: Callable[..., Any]) -> Callable[..., Any]:

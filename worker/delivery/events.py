@@ -7,7 +7,7 @@ accepted or uncertain, then delivered, then bounced.
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -127,7 +127,8 @@ def apply_events(events: Sequence[Event]) -> int:
         # The provider is named because the index begins with it: by the ids alone every event ever kept would be read.
         known = set(ProviderEvent.objects.filter(provider__in={key[0] for key in by_id}, event_id__in=[key[1] for key in by_id])
                     .values_list("provider", "event_id"))
-        new = [event for key, event in by_id.items() if key not in known and event.delivery_id in found]
+        new = [event if found[event.delivery_id].reader_id else replace(event, detail="")  # erased: no more words about them
+               for key, event in by_id.items() if key not in known and event.delivery_id in found]
         ProviderEvent.objects.bulk_create(
             [ProviderEvent(provider=event.provider, event_id=event.event_id, kind=event.kind, at=event.at,
                            detail=event.detail, delivery_id=event.delivery_id) for event in new],

@@ -91,6 +91,12 @@ def mailbox_of(email: str) -> str:
     return f"{name}@{provider.home}" if name else key
 
 
+def sharing_domains(email: str) -> tuple[str, ...]:
+    """Return the domains of a provider under which one mailbox has several spellings; () where every address is its own."""
+    provider = _PROVIDERS.get(address_key(email).rpartition("@")[2])
+    return tuple(name for name, other in _PROVIDERS.items() if other.home == provider.home) if provider else ()
+
+
 def likely_meant(email: str) -> str:
     """Return the address that was probably meant where a well-known provider's name is misspelt; "" where it was not."""
     _, at, domain = address_key(email).rpartition("@")

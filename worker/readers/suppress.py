@@ -33,6 +33,11 @@ def email_hash(email: str) -> str:
     return _hash_under(settings.SECRET_KEY, mailbox_of(email))
 
 
+def email_hashes(email: str) -> list[str]:
+    """Return the mailbox's hashes under all keys there are, today's first."""
+    return [_hash_under(secret, mailbox_of(email)) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+
+
 def suppressed_among(emails: Iterable[str]) -> set[str]:
     """Return those of `emails`, as given, that must not be written to; hashes made under old keys count too."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
