@@ -11,6 +11,8 @@ from django.db import DatabaseError
 from worker import editorial
 from worker.delivery import senders
 from worker.errors import BroadsheetError
+from worker.readers.erase import find_missing
+from worker.readers.journal import read_entries, why_not_writable
 from worker.redis import why_silent
 from worker.storage.models import Editor
 from worker.storage.schema import pending_migrations
@@ -31,7 +33,7 @@ class Finding(NamedTuple):
 
 def check_all() -> list[Finding]:
     """Look at every part; never raises."""
-    findings = [*_check_configuration(), _check_database(), _check_broker(), _check_sender(), _check_summaries()]
+    findings = [*_check_configuration(), _check_database(), _check_journal(), _check_broker(), _check_sender(), _check_summaries()]
     return [*findings, *_check_domains()]
 
 
@@ -59,6 +61,28 @@ def _check_database() -> Finding:
     if not approvers:
         return Finding("database", False, False, "answers, but there is no approver; broadsheet editor add EMAIL --approver")
     return Finding("database", True, True, f"answers; {approvers} approvers")
+
+
+def _check_journal() -> Finding:
+    """Without it an erasure is refused, and a restored backup could not be told who asked to be forgotten."""
+    file = settings.ERASURE_JOURNAL
+    if reason := why_not_writable():
+        return Finding("erasures", False, True, f"ERASURE_JOURNAL {file}: {reason}; let this user write there: nobody can be "
+                                                "erased until then")
+    try:
+        journal = read_entries()
+        missing = len(find_missing(journal.entries))
+    except BroadsheetError as error:
+        return Finding("erasures", False, True, str(error))
+    except DatabaseError:
+        return Finding("erasures", True, True, f"{file} can be written; the database cannot say whether it knows what stands there")
+    if missing:
+        return Finding("erasures", False, True, f"{missing} of {len(journal.entries)} entries of {file} are not in the database: "
+                                                "was a backup restored? run: broadsheet readers replay-erasures")
+    if journal.unreadable:
+        return Finding("erasures", False, False, f"{file}: line {journal.unreadable[0]} cannot be read, of "
+                                                 f"{len(journal.unreadable)} such; whoever it named may be erased again by hand")
+    return Finding("erasures", True, True, f"{file} can be written; all {len(journal.entries)} entries are in the database")
 
 
 def _check_broker() -> Finding:

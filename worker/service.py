@@ -54,6 +54,7 @@ def beat_command() -> list[str]:
 
 def run_web(port: int, host: str = "127.0.0.1") -> NoReturn:
     """Become the web server."""
+    _replay_erasures()
     _become(web_command(port, host), port)
 
 
@@ -62,6 +63,7 @@ def run_worker() -> NoReturn:
     _require_broker()
     set_up_logs()
     _mention_root()
+    _replay_erasures()
     _become(worker_command())
 
 
@@ -74,6 +76,27 @@ def run_beat() -> NoReturn:
 
 def _become(command: list[str], port: int = 8000) -> NoReturn:
     os.execve(command[0], command, settings.child_environment(port=port, redis_url=settings.REDIS_URL))
+
+
+def _replay_erasures() -> None:
+    """Before this part does anything, erase again whoever a restored backup brought back.
+
+    A database that does not answer yet is no reason not to start: the timetable and each issue's start look again. A journal
+    that cannot be read is one (ConfigurationError): nobody would know who must not be written to.
+    """
+    import django
+
+    django.setup()
+    from django.db import Error, connections
+
+    from worker.readers.erase import replay_journal
+
+    try:
+        replay_journal()
+    except Error as error:
+        log.warning("the erasure journal was not looked at: the database does not answer, or lacks its tables",
+                    reason=" ".join(str(error).split())[:200])
+    connections.close_all()
 
 
 def _mention_root() -> None:
@@ -205,7 +228,8 @@ def _require_redis(url: str) -> None:
 
 
 def _prepare_database() -> None:
-    """Migrate, publish the terms' wording and the feeds, and close the connection: from here on the parts work."""
+    """Migrate, erase again whom a backup brought back, publish the terms' wording and the feeds, and close the connection:
+    from here on the parts work."""
     import django
 
     django.setup()
@@ -213,11 +237,13 @@ def _prepare_database() -> None:
 
     from worker import editorial
     from worker.feeds.sources import sync_feeds
+    from worker.readers.erase import replay_journal
     from worker.readers.terms import publish_terms
     from worker.storage.schema import migrate
 
     paper = editorial.load()
     migrate()
+    replay_journal()
     try:
         publish_terms()
     except ConflictError as error:  # what readers agreed to stays in force; that is no reason to be shut

@@ -23,7 +23,7 @@ from worker.errors import BroadsheetError
 from worker.feeds import gather as gathering
 from worker.feeds import sources
 from worker.issues import draft
-from worker.readers import subscribe
+from worker.readers import erase, retention, subscribe
 from worker.storage.models import Issue, IssueState
 from worker.stories import group as grouping
 from worker.stories import summarise, threads
@@ -102,6 +102,14 @@ def sweep() -> None:
     for issue_id in Issue.objects.filter(state=IssueState.SENDING).values_list("pk", flat=True):
         if not deliver.is_worked_on(issue_id):  # one task an issue: the other processes stay free for letters and news
             deliver_issue.apply_async((issue_id,), expires=9)
+
+
+@step
+def retain() -> None:
+    """Erase again whoever came back, and let go of what has been kept for its time."""
+    erase.replay_journal(look_at="recent")
+    kept = retention.retain()
+    log.info("retained", finished=kept.finished, **{name.replace(" ", "_"): count for name, count in kept.counts.items() if count})
 
 
 _NUDGES = {"deliver": deliver_issue, "notices": notices, "group": group, "sign-ups": sign_ups}

@@ -9,7 +9,8 @@ from email_validator import EmailNotValidError, validate_email
 from worker import editorial
 from worker.cli.commands import open_database, open_settings
 from worker.cli.output import json_option, print_json, print_table, progress, say
-from worker.errors import BroadsheetError, NotFoundError
+from worker.cli.records import erase_command, replay_command, retain_command, show_command
+from worker.errors import BroadsheetError
 
 
 @click.group("editor")
@@ -108,40 +109,8 @@ def export_command(newsletter: str | None) -> None:
     export_readers(sys.stdout, newsletter)
 
 
-@readers_command.command("show")
-@click.argument("email")
-@json_option
-def show_command(email: str, as_json: bool) -> None:
-    """Show one reader's subscriptions and every consent on record."""
-    open_database()
-    from worker.readers.consent import evidence
-
-    record = evidence(email)
-    if as_json:
-        print_json(record)
-        return
-    say(record["email"])
-    print_table(["newsletter", "state"], [tuple(one.values()) for one in record["subscriptions"]], empty="no subscriptions")
-    print_table(["purpose", "action", "at (UTC)", "version", "wording"],
-                [(one["purpose"], one["action"], one["at"], one["version"], str(one["wording_sha256"])[:12])
-                 for one in record["consents"]], empty="no consents on record")
-
-
-@readers_command.command("erase")
-@click.argument("email")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def erase_command(email: str, yes: bool) -> None:
-    """Erase everything known of one reader.
-
-    Only a keyed hash stays, so that no import brings the person back."""
-    if not yes and sys.stdin.isatty():
-        click.confirm(f"Erase everything known of {email}?", abort=True)
-    open_database()
-    from worker.readers.erase import erase
-
-    if not erase(email):
-        raise NotFoundError(f"there is no reader {email}; the address is suppressed from now on all the same")
-    say(f"{email} is erased")
+for one in (show_command, erase_command, replay_command, retain_command):
+    readers_command.add_command(one)
 
 
 @click.group("terms")

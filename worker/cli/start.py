@@ -76,11 +76,16 @@ def beat_command() -> None:
 
 @click.command("migrate")
 def migrate_command() -> None:
-    """Bring the database's tables up to date."""
+    """Bring the database's tables up to date.
+
+    Whoever a restored backup brought back is erased again."""
     open_database(migrate=False)
+    from worker.readers.erase import replay_journal
     from worker.storage.schema import migrate
 
     say(f"{migrate()} migrations applied")
+    if again := replay_journal():
+        say(f"{again} of the erasure journal erased again")
 
 
 @click.command("check")

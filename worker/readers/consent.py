@@ -16,6 +16,7 @@ class SubscriptionEvidence(TypedDict):
 
     newsletter: str
     state: str
+    frequency: str
 
 
 class ConsentEvidence(TypedDict):
@@ -26,14 +27,32 @@ class ConsentEvidence(TypedDict):
     at: str
     version: str
     wording_sha256: str
+    newsletter: str
+    method: str
+    form: str
+    source: str
+    network_address: str | None
+
+
+class WordingEvidence(TypedDict):
+    """A wording that the ledger names, to be read under its hash."""
+
+    wording_sha256: str
+    kind: str
+    version: str
+    title: str
+    effective: str
 
 
 class Evidence(TypedDict):
-    """What can be shown for one address."""
+    """What can be shown for one reader."""
 
     email: str
+    reader: int
+    since: str
     subscriptions: list[SubscriptionEvidence]
     consents: list[ConsentEvidence]
+    wordings: list[WordingEvidence]
 
 
 Wordings = Mapping[str, Terms]  # kind > what stood there; see `terms.box_wordings`
@@ -77,13 +96,24 @@ def lock_reader(reader_id: int) -> Reader | None:
 
 
 def evidence(email: str) -> Evidence:
-    """Return the subscriptions and the whole ledger of one address; raises NotFoundError."""
-    reader = find_reader(email)
+    """Return the subscriptions, the whole ledger and the wordings it names, of one address; raises NotFoundError."""
+    return evidence_of(find_reader(email))
+
+
+def evidence_of(reader: Reader) -> Evidence:
+    """Return what can be shown for this reader."""
+    consents: list[ConsentEvidence] = [
+        {"purpose": row.purpose, "action": row.action, "at": row.at.astimezone(UTC).isoformat(), "version": row.version,
+         "wording_sha256": row.wording_sha256, "newsletter": row.newsletter, "method": row.method, "form": row.form,
+         "source": row.source, "network_address": row.network_address}
+        for row in reader.consents.order_by("at", "id")]
+    named = {row["wording_sha256"] for row in consents} - {""}
     return {
-        "email": reader.email,
-        "subscriptions": [{"newsletter": row.newsletter, "state": row.state}
+        "email": reader.email, "reader": reader.pk, "since": reader.created_at.astimezone(UTC).isoformat(),
+        "subscriptions": [{"newsletter": row.newsletter, "state": row.state, "frequency": row.frequency}
                           for row in reader.subscriptions.order_by("newsletter")],
-        "consents": [{"purpose": row.purpose, "action": row.action, "at": row.at.astimezone(UTC).isoformat(),
-                      "version": row.version, "wording_sha256": row.wording_sha256}
-                     for row in reader.consents.order_by("at", "id")],
+        "consents": consents,
+        "wordings": [{"wording_sha256": row.sha256, "kind": row.kind, "version": row.version, "title": row.title,
+                      "effective": row.effective.isoformat()}
+                     for row in Terms.objects.filter(sha256__in=named).order_by("kind", "effective", "id")],
     }
