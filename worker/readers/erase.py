@@ -2,18 +2,16 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
-from functools import reduce
-from operator import or_
 from typing import Literal
 
 import structlog
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from worker.errors import BroadsheetError
-from worker.readers.addresses import address_key, mailbox_of, read_address, sharing_domains
+from worker.readers.addresses import address_key, mailbox_of, read_address
+from worker.readers.find import find_spellings
 from worker.readers.journal import read_entries, write_entry
 from worker.readers.suppress import email_hash, email_hashes
 from worker.storage.models import (
@@ -128,7 +126,7 @@ def _named_in(row: Notice) -> list[str]:
 def _forget(address: str, now: datetime) -> int:
     """Delete all that leads to this mailbox and keep its hash as erased; return how many readers that were."""
     mailbox = mailbox_of(address)
-    own = _find_spellings(address)
+    own = find_spellings(address)
     waiting = [pk for pk, email in SignUp.objects.values_list("pk", "email") if mailbox_of(email) == mailbox]
     letters = [row.pk for row in Notice.objects.filter(kind__in=_NAMING) if mailbox in map(mailbox_of, _named_in(row))]
     with transaction.atomic():
@@ -140,16 +138,6 @@ def _forget(address: str, now: datetime) -> int:
             _forget_sign_in_attempts(reader.email)
             _delete_reader(reader, now)
     return len(readers)
-
-
-def _find_spellings(address: str) -> list[int]:
-    """Return the readers of this mailbox. Only where a provider ignores dots or tags can there be more than one."""
-    domains = sharing_domains(address)
-    if not domains:
-        return list(Reader.objects.filter(email_key=address_key(address)).values_list("pk", flat=True))
-    there = Reader.objects.filter(reduce(or_, (Q(email_key__endswith=f"@{domain}") for domain in domains)))
-    return [pk for pk, key in there.values_list("pk", "email_key").iterator(chunk_size=2000)
-            if mailbox_of(key) == mailbox_of(address)]
 
 
 def _keep_out(address: str, now: datetime) -> None:

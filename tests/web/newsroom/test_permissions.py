@@ -17,6 +17,7 @@ RULES = {
     "audit": "editor", "story": "editor", "merge-stories": "editor", "split-story": "editor", "undo-ruling": "editor",
     "renew": "editor", "waive": "editor", "pull-in": "editor", "add-partner": "editor", "edit-partner": "editor",
     "remove-partner": "editor",
+    "readers": "editor", "reader": "editor", "erase-reader": "approver", "wording": "editor",
 }
 KEPT_FROM_VISITORS = sorted(name for name, rule in RULES.items() if rule != "anyone")
 FOR_APPROVERS = sorted(name for name, rule in RULES.items() if rule == "approver")
