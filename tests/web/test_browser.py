@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.readers.everything import make_reader
 from worker.delivery.audience import freeze_audience, start_issue
 from worker.issues.draft import draft_issue
 from worker.press.approve import approve_issue
@@ -14,7 +15,7 @@ from worker.press.render import render_proof
 from worker.readers.links import confirm_url
 from worker.readers.subscribe import decide_sign_ups
 from worker.readers.terms import publish_terms
-from worker.storage.models import Feed, Issue, IssueState, Item, ItemState, Notice, SignUp, Story, StoryState
+from worker.storage.models import Feed, Issue, IssueState, Item, ItemState, Notice, Reader, SignUp, Story, StoryState
 from worker.web.newsroom.entry import make_entry_link
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -201,3 +202,33 @@ def test_an_editor_merges_stories_by_keyboard_and_takes_it_back(page: Any, paper
     page.keyboard.press("Enter")
     page.get_by_text("Undone: every report").wait_for()
     assert not Story.objects.filter(state="merged").exists()
+
+
+def test_an_approver_looks_a_reader_up_and_erases_them_by_keyboard(page: Any, paper: Issue, approver: Any) -> None:
+    reader = make_reader()
+    page.goto(make_entry_link(approver))
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/desk/**")
+    page.get_by_role("link", name="Readers", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("An e-mail address, or how it begins").focus()
+    page.keyboard.type(reader.email[:9].upper())
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name=reader.email).wait_for()
+    assert_fits(page)
+    assert reader.email not in page.url
+    page.get_by_role("link", name=reader.email).focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="What was agreed to and taken back").wait_for()
+    assert_fits(page)
+    page.emulate_media(media="print")
+    assert page.get_by_role("link", name="Erase this reader").count() == 0, "a print is evidence, not a page to press buttons on"
+    page.emulate_media(media="screen")
+    page.get_by_role("link", name="Erase this reader").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name=f"Erase {reader.email}?").wait_for()
+    assert_fits(page)
+    page.get_by_role("button", name="Erase for good").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text(f"Reader {reader.pk} is erased").wait_for()
+    assert not Reader.objects.exists()

@@ -26,7 +26,7 @@ def find_readers(text: str, *, limit: int) -> list[Reader]:
 
     Capitals make no difference, nor do dots and tags where the provider ignores them; fewer than three signs find nobody.
     """
-    key = address_key(text)
+    key = address_key(text).replace("\0", "")  # PostgreSQL stores no such sign
     if len(key) < LEAST:
         return []
     named = Q(email_key__startswith=key)
