@@ -56,6 +56,14 @@ def _database() -> Any:
     return connection.settings_dict["NAME"]
 
 
+def database_url() -> str:
+    """Return the DATABASE_URL of the database under test, for a program that is to work on it."""
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{_database()}"
+    given = connection.get_connection_params()
+    return f"postgresql://{given.get('user', '')}:{given.get('password', '')}@/{_database()}?host={given.get('host', '')}"
+
+
 @contextmanager
 def open_plainly(name: str = "") -> Iterator[Any]:
     """Yield a connection of the driver's own, without Django: what anybody with the password or the file could open."""

@@ -1,6 +1,5 @@
 """What is kept for its time goes when that is over, and not a day before; the rest stays."""
 
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,6 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.sessions.models import Session
 from django.db import connections
 
-from worker.cli.commands import broadsheet
 from worker.readers import retention
 from worker.readers.confirm import confirm
 from worker.readers.preferences import leave
@@ -248,12 +246,3 @@ def test_twice_at_once_does_no_harm(transactional_db: None, terms: Terms, monkey
         counts = [done.result(timeout=60) for done in [pool.submit(run) for _ in range(3)]]
     assert sum(counts) + retain(now=_after(120)).counts["readers never confirmed"] == 30
     assert (Reader.objects.count(), Removal.objects.count()) == (0, 30)
-
-
-def test_the_command_prints_what_went(db: None, capsys: pytest.CaptureFixture[str]) -> None:
-    Departure.objects.create(newsletter="daily", reason="other", words="Goodbye", at=datetime(2020, 1, 1, tzinfo=UTC), key="k")
-    broadsheet.main(["readers", "retain", "--json"], standalone_mode=False)
-    told = json.loads(capsys.readouterr().out)
-    assert (told["words of who left"], told["sessions"]) == (1, 0)
-    broadsheet.main(["readers", "retain"], standalone_mode=False)
-    assert "words of who left" in capsys.readouterr().out
