@@ -15,6 +15,7 @@ from worker.stories.memory import Memory, find_carried, say_day
 from worker.stories.news import find_alike, find_news
 from worker.stories.vectors import default_vectors
 
+UNTOLD = Q(started_at__isnull=True, state__in=[IssueState.REJECTED, IssueState.CANCELLED, IssueState.HELD])  # issues
 LAST_LEADS = 3  # issues whose lead story is not to lead again at once
 ALIKE = 0.8  # cosine of meaning from which two stories of one draft are compared sentence by sentence
 _NO_ACTORS = {"ai", "us", "uk", "eu", "ceo"}
@@ -26,11 +27,11 @@ def find_last_end(newsletter: str, now: datetime) -> datetime | None:
     """Return up to when the newsletter's issues before `now` have told the news; None if there are none.
 
     Issues that never went out have told nothing, and what they held is news still: those rejected, cancelled, or held
-    because nobody approved them. If there are no others, the news begins where the first of them began.
+    because nobody approved them. If there are no others, the news begins where the first of them began. A digest tells
+    no news at all.
     """
-    untold = Q(started_at__isnull=True, state__in=[IssueState.REJECTED, IssueState.CANCELLED, IssueState.HELD])
-    issues = Issue.objects.filter(newsletter=newsletter, window_end__lte=now)
-    told: datetime | None = issues.exclude(untold).aggregate(end=Max("window_end"))["end"]
+    issues = Issue.objects.filter(newsletter=newsletter, digest=False, window_end__lte=now)
+    told: datetime | None = issues.exclude(UNTOLD).aggregate(end=Max("window_end"))["end"]
     begun: datetime | None = issues.aggregate(begin=Min("window_start"))["begin"]
     return told or begun
 

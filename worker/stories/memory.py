@@ -42,13 +42,14 @@ class Memory:
         return "" if self.news is None else self.news.text or self.news.headline
 
 
-def find_carried(newsletter: str) -> QuerySet[Placement]:
+def find_carried(newsletter: str, *, digest: bool = False) -> QuerySet[Placement]:
     """Return the placements that stand for "this newsletter's readers have had it, or are about to".
 
-    Drafts count, and so does an issue that was stopped half-way, or cancelled after it had begun to go out.
+    Drafts count, and so does an issue that was stopped half-way, or cancelled after it had begun to go out. Whoever gets
+    every issue gets no digest, and the other way round: `digest` asks what the readers of the weekly digest have had.
     """
     in_hand = Q(issue__state__in=_CARRYING) | Q(issue__started_at__isnull=False)
-    return Placement.objects.filter(in_hand, issue__newsletter=newsletter, dropped=False)
+    return Placement.objects.filter(in_hand, issue__newsletter=newsletter, issue__digest=digest, dropped=False)
 
 
 def went_out(issue: Issue) -> bool:
@@ -73,9 +74,10 @@ def recall(newsletter: str, stories: Sequence[Story], *, now: datetime) -> dict[
 
 
 def say_day(issue: Issue) -> str:
-    """The issue as one speaks of it: "the issue of 3 November"."""
+    """The issue as one speaks of it: "the issue of 3 November", "the digest of 8 November"."""
     day = date.fromisoformat(issue.period)
-    return f"the issue of {day.day} {day:%B}" + (f", edition {issue.edition_number}" if issue.edition_number > 1 else "")
+    named = f"the {'digest' if issue.digest else 'issue'} of {day.day} {day:%B}"
+    return named + (f", edition {issue.edition_number}" if issue.edition_number > 1 else "")
 
 
 def find_survivor(story: Story) -> Story:
@@ -85,6 +87,16 @@ def find_survivor(story: Story) -> Story:
         story = story.merged_into
         seen.add(story.pk)
     return story
+
+
+def trace_merged(story_ids: Iterable[int]) -> dict[int, int]:
+    """Return, by number, in which of the given stories each of them, and each that was ever merged into them, lives on."""
+    lives_in = {story_id: story_id for story_id in story_ids}
+    merged = list(Story.objects.filter(merged_into__in=lives_in))
+    while merged:
+        lives_in |= {one.pk: lives_in[one.merged_into_id] for one in merged if one.merged_into_id is not None}
+        merged = list(Story.objects.filter(merged_into__in=[one.pk for one in merged]).exclude(pk__in=lives_in))
+    return lives_in
 
 
 class Past:
@@ -104,7 +116,7 @@ class Past:
             self._by_story[find_survivor(placement.story).pk].append(placement)
             if placement.story.thread_id is not None:
                 self._by_thread[placement.story.thread_id].append(placement)
-            for item in _items_of(placement):
+            for item in items_of(placement):
                 self._by_item[item].append(placement)
             for source in placement.sources:
                 if source.get("url"):
@@ -170,7 +182,7 @@ class Past:
         texts = [f"{placement.headline}. {placement.summary}" for placement in placements]
         ends = {placement.story_id: placement.issue.window_end for placement in placements}
         items = Item.objects.filter(story__in=ends).order_by("at", "id")
-        named = Item.objects.filter(pk__in=[item for placement in placements for item in _items_of(placement)]).order_by("at", "id")
+        named = Item.objects.filter(pk__in=[item for placement in placements for item in items_of(placement)]).order_by("at", "id")
         texts += [f"{item.title}. {item.summary}" for item in items if item.story_id and item.seen_at <= ends[item.story_id]]
         return [*texts, *(f"{item.title}. {item.summary}" for item in named)]
 
@@ -179,7 +191,8 @@ def _is_recent(placement: Placement, story: Story) -> bool:
     return story.first_at - placement.issue.window_end <= WEEKS_BACK
 
 
-def _items_of(placement: Placement) -> Iterator[int]:
+def items_of(placement: Placement) -> Iterator[int]:
+    """The reports that a placed story's sentences rest on, by number."""
     return (passage["item"] for sentence in placement.sentences for passage in sentence.get("support", ()))
 
 

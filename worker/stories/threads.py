@@ -91,14 +91,15 @@ def _as_reason(link: Followed) -> dict[str, object]:
 def read_timeline(story: Story) -> list[Chapter]:
     """Return the stories of `story`'s thread, the oldest first, itself among them; writes nothing.
 
-    A story of no thread yet is its own timeline. Stories whose items have all gone to another one are left out.
+    A story of no thread yet is its own timeline. Stories whose items have all gone to another one are left out. Digests
+    are no chapter's issues: they tell again what an issue told.
     """
     stories = [story]
     if story.thread_id is not None:
         told = Story.objects.filter(thread=story.thread_id).exclude(state=StoryState.MERGED).annotate(told=Count("items"))
         stories = list(told.filter(told__gt=0).order_by("first_at", "pk"))
     placed: dict[int, list[Issue]] = {one.pk: [] for one in stories}
-    rows = Placement.objects.filter(story__in=placed, dropped=False).select_related("issue")
+    rows = Placement.objects.filter(story__in=placed, dropped=False, issue__digest=False).select_related("issue")
     for placement in rows.order_by("issue__window_end", "issue_id"):
         if went_out(placement.issue):
             placed[placement.story_id].append(placement.issue)

@@ -13,7 +13,7 @@ from worker import editorial
 from worker.issues.wording import clean_line, clean_url
 from worker.readers.preferences import title_of
 from worker.storage.models import Placement, Section, Story
-from worker.stories.memory import find_survivor
+from worker.stories.memory import find_survivor, trace_merged
 from worker.stories.threads import read_timeline
 from worker.web.public.archive import issue_day, published_issues
 
@@ -53,11 +53,7 @@ def story(request: HttpRequest, slug: str) -> HttpResponse:
 
 def find_printed(stories: Sequence[Story]) -> dict[int, list[Placement]]:
     """Return where each story was printed in an issue that went out, the earliest first; so too what was merged into it."""
-    lives_in = {one.pk: one.pk for one in stories}
-    merged = list(Story.objects.filter(merged_into__in=lives_in))
-    while merged:
-        lives_in |= {one.pk: lives_in[one.merged_into_id] for one in merged if one.merged_into_id is not None}
-        merged = list(Story.objects.filter(merged_into__in=[one.pk for one in merged]).exclude(pk__in=lives_in))
+    lives_in = trace_merged(one.pk for one in stories)
     rows = Placement.objects.filter(story__in=lives_in, dropped=False, issue__in=published_issues()).select_related("issue")
     printed: dict[int, list[Placement]] = {}
     for placement in rows.order_by("issue__window_end", "issue_id"):
