@@ -13,7 +13,7 @@ CORRECTION_LENGTH = 1_000
 
 
 def record_correction(issue_id: int, *, editor: Editor, text: str) -> Correction:
-    """Record what was wrong in an issue that went out; the next issue of its newsletter prints it.
+    """Record what was wrong in an issue that went out; the next issue of its newsletter prints it, or the next digest.
 
     Raises ConflictError if no reader has had the issue yet, BroadsheetError if the text is empty or too long.
     """
@@ -32,8 +32,16 @@ def record_correction(issue_id: int, *, editor: Editor, text: str) -> Correction
 
 
 def printed_with(issue: Issue) -> QuerySet[Correction]:
-    """Return the corrections `issue` prints: those approved with it and, while it is a draft, the unprinted ones."""
+    """Return the corrections `issue` prints: those approved with it and, while it is a draft, the unprinted ones.
+
+    An issue prints those of issues, a digest those of digests, so that neither takes them from the other's readers. Of what
+    was wrong in an issue a digest tells too, if it was found out in the digest's own week: some of it may be repeated there.
+    """
+    own = Q(issue__newsletter=issue.newsletter, issue__digest=issue.digest)
     mine = Q(printed_in=issue)
     if issue.state == IssueState.DRAFT:
-        mine |= Q(issue__newsletter=issue.newsletter, printed_in=None)
+        mine |= own & Q(printed_in=None)
+    if issue.digest:
+        mine |= Q(issue__newsletter=issue.newsletter, issue__digest=False, made_at__gt=issue.window_start,
+                  made_at__lte=issue.window_end)
     return Correction.objects.filter(mine).select_related("issue").order_by("made_at", "id")

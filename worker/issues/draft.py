@@ -15,7 +15,7 @@ from worker.issues import candidates, timetable
 from worker.issues.choose import Choice, choose, rank
 from worker.issues.subject import compose_preheader, compose_subject
 from worker.issues.wording import clean_line
-from worker.storage.models import AuditEntry, Issue, IssueState, Kind, PartnerBlock, Placement, Story
+from worker.storage.models import AuditEntry, Issue, IssueState, Kind, PartnerBlock, Placement, Story, Waiver
 from worker.stories.memory import Memory, recall
 
 TIMETABLE = "timetable"  # who acts when no editor does
@@ -36,18 +36,18 @@ def draft_issue(
     now = now or timezone.now()
     paper = editorial.load()
     period = timetable.local_day(paper.newsletter(newsletter), now).isoformat()
-    newest = _find_newest(newsletter, period)
+    newest = find_newest(newsletter, period)
     if newest is not None and not again:
         return newest
     try:
-        draft = _compose_again(newest, now) if newest else _compose(paper, newsletter, period, now, window_start)
+        draft = compose_again(newest, now) if newest else _compose(paper, newsletter, period, now, window_start)
     except BroadsheetError:
         # A draft made by somebody else this moment has taken the stories: then it is the one asked for.
-        same = _find_newest(newsletter, period) if newest is None else None
+        same = find_newest(newsletter, period) if newest is None else None
         if same is None:
             raise
         return same
-    return _save(*draft, by, list(newest.partner_blocks.all()) if newest else [])
+    return save_draft(*draft, by, blocks=list(newest.partner_blocks.all()) if newest else ())
 
 
 def issue_due(newsletter: str, now: datetime | None = None) -> bool:
@@ -57,7 +57,7 @@ def issue_due(newsletter: str, now: datetime | None = None) -> bool:
     day = timetable.local_day(settings, now)
     if editorial.WEEKDAYS[day.weekday()] not in settings.days or now < timetable.draft_moment(settings, day):
         return False
-    return _find_newest(newsletter, day.isoformat()) is None
+    return find_newest(newsletter, day.isoformat()) is None
 
 
 def hold_overdue(*, now: datetime | None = None) -> list[int]:
@@ -83,8 +83,10 @@ def _hold(issue: Issue, send_by: datetime) -> bool:
     return True
 
 
-def _find_newest(newsletter: str, period: str) -> Issue | None:
-    return Issue.objects.filter(newsletter=newsletter, period=period).order_by("-edition_number").first()
+def find_newest(newsletter: str, period: str, *, digest: bool = False) -> Issue | None:
+    """Return the newest issue, or digest, of the period."""
+    issues = Issue.objects.filter(newsletter=newsletter, period=period, digest=digest)
+    return issues.order_by("-edition_number").first()
 
 
 def _compose(
@@ -153,11 +155,11 @@ def _say_news_first(memory: Memory, story: Story) -> list[dict[str, Any]]:
     return [*news[: MOST_SENTENCES - len(context)], *context]
 
 
-def _compose_again(newest: Issue, now: datetime) -> tuple[Issue, list[Placement]]:
+def compose_again(newest: Issue, now: datetime) -> tuple[Issue, list[Placement]]:
     """Return one more issue of `newest`'s period with the stories it prints, an editor's words included."""
     issue = Issue(
-        newsletter=newest.newsletter, period=newest.period, edition_number=newest.edition_number + 1, drafted_at=now,
-        window_start=newest.window_start, window_end=newest.window_end, subject=newest.subject,
+        newsletter=newest.newsletter, period=newest.period, digest=newest.digest, edition_number=newest.edition_number + 1,
+        drafted_at=now, window_start=newest.window_start, window_end=newest.window_end, subject=newest.subject,
         preheader=newest.preheader, left_out=newest.left_out)
     placements = list(newest.placements.filter(dropped=False))
     if not placements:
@@ -167,7 +169,9 @@ def _compose_again(newest: Issue, now: datetime) -> tuple[Issue, list[Placement]
     return issue, placements
 
 
-def _save(issue: Issue, placements: Sequence[Placement], by: str, blocks: Sequence[PartnerBlock] = ()) -> Issue:
+def save_draft(
+    issue: Issue, placements: Sequence[Placement], by: str, *, blocks: Sequence[PartnerBlock] = (), waivers: Sequence[Waiver] = ()
+) -> Issue:
     """Save all of it, with copies of the partner blocks, or return the issue that someone else saved meanwhile."""
     try:
         with transaction.atomic():
@@ -178,12 +182,13 @@ def _save(issue: Issue, placements: Sequence[Placement], by: str, blocks: Sequen
             for block in blocks:
                 block.pk, block.issue = None, issue
             PartnerBlock.objects.bulk_create(blocks)
+            Waiver.objects.bulk_create(waivers)
             AuditEntry.objects.create(actor=by[:254], action="draft", subject=f"issue {issue.pk}", detail={
                 "window": [issue.window_start.isoformat(), issue.window_end.isoformat()],
                 "reasons": {str(placement.story_id): placement.reasons for placement in placements}})
     except IntegrityError:
-        same = Issue.objects.filter(
-            newsletter=issue.newsletter, period=issue.period, edition_number=issue.edition_number).first()
+        same = Issue.objects.filter(newsletter=issue.newsletter, period=issue.period, digest=issue.digest,
+                                    edition_number=issue.edition_number).first()
         if same is None:
             raise
         return same

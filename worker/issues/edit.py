@@ -9,6 +9,7 @@ from django.utils import timezone
 from worker import editorial
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
 from worker.issues.choose import Choice
+from worker.issues.digest import word_again
 from worker.issues.draft import place_story
 from worker.issues.evidence import read_evidence, trace_summary
 from worker.issues.find import lock_issue
@@ -152,8 +153,8 @@ def waive(issue_id: int, *, editor: Editor, revision: int, placement_id: int, te
 def pull_in(issue_id: int, *, editor: Editor, revision: int, story_id: int) -> Issue:
     """Place a story that the draft leaves out, or dropped, last, with its present words and sources.
 
-    A merged story stands for the one it went to. Raises NotFoundError, ConflictError if it is placed already or has no
-    summary yet.
+    A digest takes the words that its week's issues told, if one of them had the story. A merged story stands for the one it
+    went to. Raises NotFoundError, ConflictError if it is placed already or has no summary yet.
     """
     with open_draft(issue_id, editor, revision, "pull in") as (issue, detail):
         story = _find_story(story_id)
@@ -162,7 +163,7 @@ def pull_in(issue_id: int, *, editor: Editor, revision: int, story_id: int) -> I
             raise ConflictError(f"story {story.pk} stands in this issue already")
         last = issue.placements.order_by("-position").values_list("position", flat=True).first()
         placement.position, placement.dropped = (0 if last is None else last + 1), False
-        words = _word(issue, story, (f"pulled in by {editor.email}",))
+        words = _word(issue, story, (f"pulled in by {editor.email}",), as_told=True)
         _take_words(placement, words)
         placement.section, placement.reasons = Section.SHORT, words.reasons
         placement.save()
@@ -204,14 +205,15 @@ def _find_story(story_id: int) -> Story:
     return story
 
 
-def _word(issue: Issue, story: Story, reasons: tuple[str, ...]) -> Placement:
+def _word(issue: Issue, story: Story, reasons: tuple[str, ...], *, as_told: bool = False) -> Placement:
     """The story as drafting would place it: to readers who have had it, an update that says first what is new."""
+    if issue.digest:
+        return word_again(issue, story, reasons, as_told=as_told)
     before = issue.window_end - timedelta(microseconds=1)  # what the issue itself carries is not what readers have had
     memory = recall(issue.newsletter, [story], now=before)[story.pk]
     return place_story(Choice(story.pk, Section.SHORT, reasons), 0, story, memory, editorial.load())
 
 
 def _take_words(placement: Placement, words: Placement) -> None:
-    for name in ("headline", "summary", "sentences", "sources", "topics", "kind", "since"):
+    for name in ("headline", "summary", "sentences", "sources", "topics", "kind", "since", "edited_by"):
         setattr(placement, name, getattr(words, name))
-    placement.edited_by = None

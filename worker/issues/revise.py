@@ -86,7 +86,7 @@ def _compose_titles(issue: Issue) -> tuple[str, str]:
     if not headlines:
         return "", ""
     settings = editorial.load().newsletter(issue.newsletter)
-    return compose_subject(settings, headlines[0], issue.period), compose_preheader(headlines)
+    return compose_subject(settings, headlines[0], issue.period, digest=issue.digest), compose_preheader(headlines)
 
 
 def _follow_headlines(issue: Issue, before: tuple[str, str]) -> None:

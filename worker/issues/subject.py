@@ -9,19 +9,22 @@ from worker.issues.wording import SUBJECT_LENGTH, clean_line, cut_line
 
 PREHEADER_LENGTH = 120
 LEAST_HEADLINE = 30  # however long the newsletter's own words are
+DIGEST_SUBJECT = "{title}, the week: {headline}"
 
 
-def compose_subject(newsletter: Newsletter, headline: str, period: str) -> str:
+def compose_subject(newsletter: Newsletter, headline: str, period: str, *, digest: bool = False) -> str:
     """Return the subject for an issue led by `headline` on `period` (ISO date): one line, without control characters.
 
     `{headline}`, `{title}` and `{date}` of the newsletter's pattern are filled in once; what they hold is never read
-    as a pattern again. The headline is cut at a word so that the whole stays within 70 characters.
+    as a pattern again. The headline is cut at a word so that the whole stays within 70 characters. A digest says that it
+    is one, whatever the newsletter's own pattern.
     """
+    pattern = DIGEST_SUBJECT if digest else newsletter.subject
     day = date.fromisoformat(period)
     values = {"title": newsletter.title, "date": f"{day.day} {day:%B}"}
-    around = len(_fill(newsletter.subject, {**values, "headline": ""}))
+    around = len(_fill(pattern, {**values, "headline": ""}))
     values["headline"] = cut_line(headline, max(SUBJECT_LENGTH - around, LEAST_HEADLINE))
-    return clean_line(_fill(newsletter.subject, values))[:200]
+    return clean_line(_fill(pattern, values))[:200]
 
 
 def _fill(pattern: str, values: dict[str, str]) -> str:

@@ -8,6 +8,8 @@ from worker.editorial import WEEKDAYS, Newsletter
 
 LONGEST_WINDOW = timedelta(days=4)  # a long weekend; older news is no news
 SHORTEST_FIRST_WINDOW = timedelta(hours=24)
+WEEK = timedelta(days=7)
+LONGEST_WEEK = timedelta(days=10)  # a digest that follows one drafted some days early
 
 
 def local_day(newsletter: Newsletter, now: datetime) -> date:
@@ -36,6 +38,15 @@ def window_begin(newsletter: Newsletter, now: datetime, last_end: datetime | Non
     if last_end is None:
         last_end = min(now - SHORTEST_FIRST_WINDOW, _previous_draft(newsletter, now))
     return max(last_end, now - LONGEST_WINDOW)
+
+
+def digest_begin(now: datetime, last_end: datetime | None) -> datetime:
+    """Return from when on the issues that went out are gathered by a digest drafted at `now`.
+
+    That is where the last digest's week ended, so that no issue falls between two digests however late in the day each is
+    drafted; without one in the last ten days it is a week ago.
+    """
+    return last_end if last_end is not None and last_end >= now - LONGEST_WEEK else now - WEEK
 
 
 def _previous_draft(newsletter: Newsletter, now: datetime) -> datetime:

@@ -40,7 +40,7 @@ def approve_issue(issue_id: int, *, editor: Editor, proof_sha256: str) -> Editio
         edition = Edition.objects.create(
             issue=issue, subject=proof.subject, html=proof.html, text=proof.text, sha256=proof.sha256,
             preflight=[asdict(finding) for finding in findings], approved_by=editor, approved_at=timezone.now())
-        Correction.objects.filter(pk__in=printed).update(printed_in=issue)
+        Correction.objects.filter(pk__in=printed, issue__digest=issue.digest).update(printed_in=issue)
         _change_state(issue, IssueState.APPROVED)
         record(editor, "approve", issue, {"sha256": proof.sha256})
     return edition

@@ -134,12 +134,12 @@ def read_content(issue: Issue) -> IssueContent:
         subject=clean_line(issue.subject), preheader=clean_line(issue.preheader),
         newsletter_title=clean_line(paper.newsletter(issue.newsletter).title),
         publisher=clean_line(paper.publisher.name), postal_address=clean_line(settings.POSTAL_ADDRESS),
-        day=format_day(issue.period),
+        day=_say_day(issue),
         edition_number=issue.edition_number,
         archive_url=_archive_url(issue),
         terms_url=f"{settings.BASE_URL}/terms/",
         lead=next(iter(printed[Section.LEAD]), None), tops=printed[Section.TOP], shorts=printed[Section.SHORT],
-        corrections=tuple(PrintedCorrection(format_day(correction.issue.period), clean_line(correction.text))
+        corrections=tuple(PrintedCorrection(_name_day(correction.issue), clean_line(correction.text))
                           for correction in printed_with(issue)),
         partners=tuple(print_partner(block) for block in issue.partner_blocks.all()),
     )
@@ -175,7 +175,7 @@ def _print_update(placement: Placement) -> PrintedUpdate | None:
     if placement.kind != Kind.UPDATE:
         return None
     since = placement.since
-    return PrintedUpdate(format_day(since.period), _archive_url(since)) if since else PrintedUpdate("", "")
+    return PrintedUpdate(_name_day(since), _archive_url(since)) if since else PrintedUpdate("", "")
 
 
 def _archive_url(issue: Issue) -> str:
@@ -184,6 +184,15 @@ def _archive_url(issue: Issue) -> str:
 
 def _print_source(source: dict[str, Any]) -> SourceLink:
     return SourceLink(clean_line(str(source.get("outlet", ""))), clean_url(str(source.get("url", ""))))
+
+
+def _say_day(issue: Issue) -> str:
+    return f"The week to {format_day(issue.period)}" if issue.digest else format_day(issue.period)
+
+
+def _name_day(issue: Issue) -> str:
+    """The day as it stands after "the issue of"."""
+    return f"the week to {format_day(issue.period)}" if issue.digest else format_day(issue.period)
 
 
 def format_day(period: str) -> str:

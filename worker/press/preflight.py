@@ -19,7 +19,7 @@ from worker.press.lint import lint_html
 from worker.press.measure import measure_parts
 from worker.press.proof import GO_MARK, MARKS, Proof
 from worker.storage.models import Issue, IssueState, Kind, Placement, Section, StoryState
-from worker.stories.memory import find_carried, went_out
+from worker.stories.memory import find_carried, find_survivor, items_of, trace_merged, went_out
 from worker.stories.summary import Claim
 
 SIZE_LIMIT = 90_000  # bytes; Gmail cuts a message off at 102 KB, and links grow when the reader's own are put in
@@ -228,13 +228,28 @@ def _check_sources(live: list[Placement]) -> Iterator[Finding]:
 def _check_repeats(issue: Issue, live: list[Placement]) -> Iterator[Finding]:
     """Nobody gets the same news twice, but another issue of the period was asked for by hand and may repeat it.
 
-    An update goes beyond what its story said up to the issue it follows; that one must have gone out.
+    An update goes beyond what its story said up to the issue it follows; that one must have gone out. A digest is held
+    against earlier digests alone, since repeating the week's issues is what it is for; and its stories against each other.
     """
-    carried = find_carried(issue.newsletter).filter(story__in=[p.story_id for p in live])
+    what = "digest" if issue.digest else "issue"
+    lives_in = trace_merged(p.story_id for p in live)
+    carried = find_carried(issue.newsletter, digest=issue.digest).filter(story__in=lives_in)
     out = carried.exclude(issue__period=issue.period).exclude(issue__state=IssueState.DRAFT).select_related("issue")
     since = {p.story_id: p.since for p in live if p.kind == Kind.UPDATE and p.since}
-    faults = [f"“{clean_line(p.headline)}” was in the issue of {p.issue.period} already; drop it" for p in out
-              if p.story_id not in since or p.issue.window_end > since[p.story_id].window_end]
-    faults += [f"“{clean_line(p.headline)}” is an update, but the issue of {p.since.period} did not go out; send that first, or "
+    faults = [f"“{clean_line(p.headline)}” was in the {what} of {p.issue.period} already; drop it" for p in out
+              if (story := lives_in[p.story_id]) not in since or p.issue.window_end > since[story].window_end]
+    faults += [f"“{clean_line(p.headline)}” is an update, but the {what} of {p.since.period} did not go out; send that first, or "
                "drop it" for p in live if p.story_id in since and p.since and not went_out(p.since)]
+    faults += _find_told_twice(live) if issue.digest else []
     yield from _judge("repeats", faults, "no story that readers have had")
+
+
+def _find_told_twice(live: list[Placement]) -> Iterator[str]:
+    """A week has a story's first words and its later ones; two places that rest on one report are one story told twice."""
+    first: dict[tuple[str, int], Placement] = {}
+    for placement in live:
+        told = {("story", find_survivor(placement.story).pk), *(("report", item) for item in items_of(placement))}
+        twin = next((first[key] for key in sorted(told) if key in first), None)
+        if twin is not None:
+            yield f"“{clean_line(placement.headline)}” and “{clean_line(twin.headline)}” tell the same story; drop one of them"
+        first |= {key: first.get(key, placement) for key in told}
