@@ -22,7 +22,7 @@ from worker.delivery import notices as letters
 from worker.errors import BroadsheetError
 from worker.feeds import gather as gathering
 from worker.feeds import sources
-from worker.issues import draft
+from worker.issues import digest, draft
 from worker.readers import erase, retention, subscribe
 from worker.storage.models import Issue, IssueState
 from worker.stories import group as grouping
@@ -63,15 +63,16 @@ def group() -> None:
 
 @step
 def draft_due() -> None:
-    """Propose the issues whose hour has come; hold those whose deadline passed without approval."""
+    """Propose the issues and the weekly digests whose hour has come; hold those whose deadline passed without approval."""
     for key in editorial.load().newsletters:
-        if not draft.issue_due(key):
-            continue
-        try:
-            issue = draft.draft_issue(key)
-            log.info("drafted", issue=issue.pk, newsletter=key)
-        except BroadsheetError as error:
-            log.debug("nothing to draft", newsletter=key, reason=str(error))
+        for is_due, propose in ((draft.issue_due, draft.draft_issue), (digest.digest_due, digest.draft_digest)):
+            if not is_due(key):
+                continue
+            try:
+                issue = propose(key)
+                log.info("drafted", issue=issue.pk, newsletter=key, digest=issue.digest)
+            except BroadsheetError as error:
+                log.debug("nothing to draft", newsletter=key, reason=str(error))
     draft.hold_overdue()
 
 

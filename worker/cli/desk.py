@@ -14,21 +14,23 @@ from worker.errors import BroadsheetError, NotFoundError
 @click.command("draft")
 @click.argument("newsletter")
 @click.option("--again", is_flag=True, help="Make another issue from the same stories.")
+@click.option("--digest", is_flag=True, help="Gather the week's issues for readers who get one mail a week.")
 @json_option
-def draft_command(newsletter: str, again: bool, as_json: bool) -> None:
-    """Propose today's issue of NEWSLETTER.
+def draft_command(newsletter: str, again: bool, digest: bool, as_json: bool) -> None:
+    """Propose today's issue of NEWSLETTER, or its weekly digest.
 
     If it was drafted already, show that."""
     open_settings()
     editorial.load().newsletter(newsletter)
     open_database()
+    from worker.issues.digest import draft_digest
     from worker.issues.draft import draft_issue
 
-    issue = draft_issue(newsletter, again=again, by="the command line")
+    issue = (draft_digest if digest else draft_issue)(newsletter, again=again, by="the command line")
     placed = issue.placements.filter(dropped=False)
     if as_json:
-        print_json({"issue": issue.pk, "newsletter": newsletter, "period": issue.period, "slug": issue.slug,
-                    "state": issue.state, "subject": issue.subject, "stories": placed.count()})
+        print_json({"issue": issue.pk, "newsletter": newsletter, "period": issue.period, "digest": issue.digest,
+                    "slug": issue.slug, "state": issue.state, "subject": issue.subject, "stories": placed.count()})
         return
     say(f"issue {issue.pk}: {newsletter} {issue.slug}, {issue.state}: {issue.subject}")
     print_table(["section", "headline", "outlets"],
@@ -44,13 +46,14 @@ def issues_command(as_json: bool) -> None:
     open_database()
     from worker.storage.models import Issue
 
-    rows = [{"issue": one.pk, "newsletter": one.newsletter, "slug": one.slug, "state": one.state, "subject": one.subject,
-             "drafted_at": one.drafted_at, "sent_at": one.sent_at} for one in Issue.objects.all()[:500]]
+    rows = [{"issue": one.pk, "newsletter": one.newsletter, "slug": one.slug, "digest": one.digest, "state": one.state,
+             "subject": one.subject, "drafted_at": one.drafted_at, "sent_at": one.sent_at} for one in Issue.objects.all()[:500]]
     if as_json:
         print_json(rows)
         return
-    print_table(["issue", "newsletter", "period", "state", "drafted (UTC)", "sent (UTC)", "subject"],
-                [(one["issue"], one["newsletter"], one["slug"], one["state"], show_time(one["drafted_at"]),  # type: ignore[arg-type]
+    print_table(["issue", "newsletter", "period", "kind", "state", "drafted (UTC)", "sent (UTC)", "subject"],
+                [(one["issue"], one["newsletter"], one["slug"], "weekly digest" if one["digest"] else "issue", one["state"],
+                  show_time(one["drafted_at"]),  # type: ignore[arg-type]
                   show_time(one["sent_at"]), one["subject"]) for one in rows],  # type: ignore[arg-type]
                 empty="no issues yet; run `broadsheet draft NEWSLETTER`")
 

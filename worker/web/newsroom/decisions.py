@@ -12,6 +12,7 @@ from worker.delivery.breaker import resume_issue
 from worker.delivery.deliver import cancel_issue
 from worker.errors import BroadsheetError, NotFoundError
 from worker.issues import edit
+from worker.issues.digest import draft_digest
 from worker.issues.draft import draft_issue
 from worker.press.approve import approve_issue, withdraw_approval
 from worker.tasks import nudge
@@ -26,9 +27,10 @@ from worker.web.newsroom.sheet import find_issue
 @for_editors
 @require_POST
 def draft(request: HttpRequest, newsletter: str) -> HttpResponse:
-    """Propose this period's issue now, or with `again` another one from the same stories."""
+    """Propose this period's issue now, or with `digest` the week's digest; with `again` another one from the same stories."""
+    propose = draft_digest if request.POST.get("digest") == "1" else draft_issue
     try:
-        issue = draft_issue(newsletter, again=request.POST.get("again") == "1", by=editor_of(request).email)
+        issue = propose(newsletter, again=request.POST.get("again") == "1", by=editor_of(request).email)
     except BroadsheetError as error:
         messages.warning(request, f"No draft: {error}.")
         return redirect("desk:front")

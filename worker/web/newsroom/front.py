@@ -33,10 +33,11 @@ class Line:
 @for_editors
 @require_safe
 def front(request: HttpRequest) -> HttpResponse:
-    """Drafts and recent issues, a button to draft each newsletter, the feeds' health in one line."""
+    """Drafts and recent issues, buttons to draft each newsletter and its digest, the feeds' health in one line."""
     known = editorial.load()
     lines = _read_lines(known)
-    audiences = [(key, newsletter, count_audience(key)) for key, newsletter in known.newsletters.items()]
+    audiences = [(key, newsletter, count_audience(key), count_audience(key, digest=True) if newsletter.digest_on else 0)
+                 for key, newsletter in known.newsletters.items()]
     states = dict(Feed.objects.filter(name__in=list(known.feeds_by_name())).values_list("state").annotate(Count("id")))
     return render(request, "web/desk/front.html", {
         "here": "front",

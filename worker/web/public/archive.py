@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from worker import editorial
+from worker.issues.corrections import printed_with
 from worker.issues.wording import clean_url
 from worker.readers.preferences import title_of
 from worker.storage.models import Correction, Issue, IssueState, Kind, Placement, Section
@@ -25,8 +26,8 @@ def published_issues() -> QuerySet[Issue]:
 
 
 def latest_issue() -> Issue | None:
-    """Return the newest issue readers have; None before the first."""
-    return published_issues().first()
+    """Return the newest issue readers have; None before the first. A digest is no news, so it is not the latest."""
+    return published_issues().filter(digest=False).first()
 
 
 def lay_out(issue: Issue) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def lay_out(issue: Issue) -> dict[str, Any]:
         "told": [_tell(row) for row in placed if row.section != Section.SHORT],
         "short": [_tell(row) for row in placed if row.section == Section.SHORT],
         "mistakes": list(issue.corrections.order_by("made_at")),
-        "printed": list(Correction.objects.filter(printed_in=issue).select_related("issue").order_by("made_at")),
+        "printed": list(printed_with(issue)),
     }
 
 

@@ -28,7 +28,8 @@ class _Entry:
 
 def _read_entries() -> list[_Entry]:
     entries = []
-    for issue in published_issues().prefetch_related("placements")[:ENTRIES]:
+    told_once = published_issues().filter(digest=False)  # a digest would tell the feed's readers the week's issues again
+    for issue in told_once.prefetch_related("placements")[:ENTRIES]:
         placed = [row for row in issue.placements.all() if not row.dropped]
         stories = [(row.headline, row.summary) for row in placed if row.section != Section.SHORT]
         shorts = [(row.headline,) for row in placed if row.section == Section.SHORT]
