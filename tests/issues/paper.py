@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from django.db.models import QuerySet
 
@@ -33,11 +34,17 @@ def make_story(
     return story
 
 
-def send_out(issue: Issue) -> Issue:
+def send_out(issue: Issue, at: datetime = NOW) -> Issue:
     """Return the issue as delivery leaves it."""
-    issue.state, issue.started_at, issue.sent_at = IssueState.SENT, NOW, NOW
+    issue.state, issue.started_at, issue.sent_at = IssueState.SENT, at, at
     issue.save()
     return issue
+
+
+def offer_digest(editorial_file: Path, day: str = "sun", newsletter: str = "daily") -> None:
+    """Give the newsletter a weekly digest."""
+    head = f"[newsletters.{newsletter}]\n"
+    editorial_file.write_text(editorial_file.read_text().replace(head, f'{head}digest_on = "{day}"\n'))
 
 
 def unprinted(newsletter: str) -> QuerySet[Correction]:
