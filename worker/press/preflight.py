@@ -236,7 +236,8 @@ def _check_repeats(issue: Issue, live: list[Placement]) -> Iterator[Finding]:
     carried = find_carried(issue.newsletter, digest=issue.digest).filter(story__in=lives_in)
     out = carried.exclude(issue__period=issue.period).exclude(issue__state=IssueState.DRAFT).select_related("issue")
     since = {p.story_id: p.since for p in live if p.kind == Kind.UPDATE and p.since}
-    faults = [f"“{clean_line(p.headline)}” was in the {what} of {p.issue.period} already; drop it" for p in out
+    headlines = {p.story_id: clean_line(p.headline) for p in live}
+    faults = [f"“{headlines[story]}” was in the {what} of {p.issue.period} already; drop it" for p in out
               if (story := lives_in[p.story_id]) not in since or p.issue.window_end > since[story].window_end]
     faults += [f"“{clean_line(p.headline)}” is an update, but the {what} of {p.since.period} did not go out; send that first, or "
                "drop it" for p in live if p.story_id in since and p.since and not went_out(p.since)]
