@@ -92,8 +92,8 @@ def make_issue(terms: Any) -> Callable[..., Any]:
     from worker.storage.models import Issue, Placement, Story
 
     def make(state: str = "sent", *, period: str = "2026-11-23", headline: str = "Chip maker slips", summary: str = "It slipped.",
-             newsletter: str = "daily", number: int = 1, url: str = "https://outlet.example/story") -> Any:
-        issue = Issue.objects.create(newsletter=newsletter, period=period, edition_number=number, subject=headline,
+             newsletter: str = "daily", number: int = 1, url: str = "https://outlet.example/story", digest: bool = False) -> Any:
+        issue = Issue.objects.create(newsletter=newsletter, period=period, digest=digest, edition_number=number, subject=headline,
                                      preheader="And more", state=state, window_start=NOW, window_end=NOW, drafted_at=NOW,
                                      started_at=NOW if state in ("sent", "sending") else None)
         for position, (section, dropped) in enumerate([("lead", False), ("short", False), ("short", True)]):
