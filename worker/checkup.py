@@ -14,7 +14,7 @@ from worker.errors import BroadsheetError
 from worker.readers.erase import find_missing
 from worker.readers.journal import read_entries, why_not_writable
 from worker.redis import why_silent
-from worker.storage.models import Editor
+from worker.storage.models import Editor, Frequency, Subscription, SubscriptionState
 from worker.storage.schema import pending_migrations
 from worker.stories import calls
 from worker.stories.model_answer import is_among
@@ -34,7 +34,7 @@ class Finding(NamedTuple):
 def check_all() -> list[Finding]:
     """Look at every part; never raises."""
     findings = [*_check_configuration(), _check_database(), _check_journal(), _check_broker(), _check_sender(), _check_summaries()]
-    return [*findings, *_check_domains()]
+    return [*findings, *_check_digests(), *_check_domains()]
 
 
 def _check_configuration() -> Iterator[Finding]:
@@ -118,6 +118,19 @@ def _check_summaries() -> Finding:
         return Finding("summaries", False, False, f"{settings.SUMMARISER_URL} lists no model {settings.SUMMARISER_MODEL}; set "
                                                   f"SUMMARISER_MODEL to one it has: {', '.join(names[:5])}")
     return Finding("summaries", True, False, f"{where} answers; {_say_spent()}")
+
+
+def _check_digests() -> Iterator[Finding]:
+    """A digest that was taken out of feeds.toml leaves readers behind who asked for nothing else."""
+    weekly = Subscription.objects.filter(state=SubscriptionState.CONFIRMED, frequency=Frequency.WEEKLY)
+    try:
+        for key, newsletter in editorial.load().newsletters.items():
+            count = weekly.filter(newsletter=key).count() if newsletter.digest_on is None else 0
+            if count:
+                yield Finding(f"digest {key}", False, False, f"{count} reader{'s' * (count != 1)} chose one mail a week, and "
+                              "there is none: give the newsletter its digest_on again in feeds.toml")
+    except (BroadsheetError, DatabaseError):
+        return  # said above
 
 
 def _say_spent() -> str:

@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from tests.cli.test_bad_input import assert_one_line, run
 from tests.issues.paper import make_story, offer_digest, send_out
+from worker import checkup
 from worker.cli.desk import draft_command, issues_command
 from worker.issues.draft import draft_issue
-from worker.storage.models import Issue
+from worker.storage.models import Issue, Reader, Subscription
 
 
 def call(command: click.Command, *arguments: str) -> str:
@@ -69,3 +70,14 @@ def test_what_cannot_be_drafted_is_one_line(service_environment: dict[str, str])
     assert_one_line(run(service_environment, "draft", "daily", "--digest"), "daily: no issue has gone out since")
     offer_digest(Path(service_environment["FEEDS_FILE"]), "sunday", "aitrends")
     assert_one_line(run(service_environment, "draft", "daily", "--digest"), "digest_on", "'sun'")
+
+
+def test_the_check_names_readers_whose_digest_was_taken_away(sent: Issue, editorial_file: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(checkup, "DNS_SECONDS", 0.01)
+    reader = Reader.objects.create(email="ada@example.com", email_key="ada@example.com")
+    Subscription.objects.create(reader=reader, newsletter="daily", state="confirmed", frequency="weekly")
+    assert [one for one in checkup.check_all() if one.part.startswith("digest")] == []
+    editorial_file.write_text(editorial_file.read_text().replace('digest_on = "sun"\n', ""))
+    [found] = [one for one in checkup.check_all() if one.part.startswith("digest")]
+    assert (found.part, found.ok) == ("digest daily", False)
+    assert found.message.startswith("1 reader chose one mail a week, and there is none: give the newsletter its digest_on again")
