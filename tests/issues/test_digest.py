@@ -144,7 +144,13 @@ def test_the_week_of_a_digest_that_never_went_out_is_not_gathered_beyond_seven_d
     second = draft_digest("daily", now=SUNDAY + 7 * DAY)
 
     assert headlines(second) == ["Second week"]
-    assert second.window_start == SUNDAY
+
+
+def test_what_a_digest_held_that_never_went_out_may_be_told_by_the_next() -> None:
+    tell("First week")
+    Issue.objects.filter(pk=draft_digest("daily", now=SUNDAY).pk).update(state=IssueState.HELD)
+
+    assert headlines(draft_digest("daily", now=SUNDAY + DAY)) == ["First week"]
 
 
 def test_what_an_earlier_digest_told_comes_again_only_as_an_update_since_it() -> None:
@@ -248,6 +254,8 @@ def test_a_digest_nobody_approved_in_time_is_held() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_two_calls_at_once_make_one_digest() -> None:
     tell("One", "Two")
+    make_story("Sunday's", at=SUNDAY - DAY / 8)
+    draft_issue("daily", now=SUNDAY)
     start = threading.Barrier(4)
     made: list[int] = []
 

@@ -55,6 +55,21 @@ def test_the_window_begins_where_the_last_issue_ended(
     assert timetable.window_begin(editorial.load().newsletter("aitrends"), moment, last) == begin
 
 
+@pytest.mark.parametrize(("moment", "last", "begin"), [
+    (at(29, "06:00"), None, at(22, "06:00")),
+    (at(29, "09:30"), None, at(22, "06:00")),  # drafted late, but for the same week
+    (at(29, "05:00"), None, at(22, "05:00")),
+    (at(29, "06:00"), at(22, "06:01"), at(22, "06:01")),
+    (at(29, "06:00"), at(20, "18:00"), at(20, "18:00")),  # the last one was drafted early by hand
+    (at(29, "06:00"), at(15, "06:00"), at(22, "06:00")),  # older news is no news
+    (at(29, "06:00", month=3), None, at(22, "06:00", month=3)),  # the day on which London's clocks go forward
+])
+def test_the_week_of_a_digest_begins_where_the_last_one_s_ended(
+    moment: datetime, last: datetime | None, begin: datetime
+) -> None:
+    assert timetable.digest_begin(editorial.load().newsletter("daily"), moment, last) == begin
+
+
 def test_a_draft_nobody_approved_in_time_is_held_and_says_why() -> None:
     make_story("News")
     issue = draft_issue("aitrends", now=NOW)

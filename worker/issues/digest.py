@@ -85,7 +85,7 @@ def word_again(issue: Issue, story: Story, reasons: tuple[str, ...], *, as_told:
 def _compose(settings: Newsletter, newsletter: str, period: str, now: datetime) -> tuple[Issue, list[Placement], list[Waiver]]:
     """Return the period's first digest, its placements and their waivers, not yet saved."""
     digests = Issue.objects.filter(newsletter=newsletter, digest=True, window_end__lte=now).exclude(UNTOLD)
-    begin = timetable.digest_begin(now, digests.aggregate(end=Max("window_end"))["end"])
+    begin = timetable.digest_begin(settings, now, digests.aggregate(end=Max("window_end"))["end"])
     places = {place.pk: place for place in _read_week(newsletter, begin, now).prefetch_related("waivers")}
     stories = {place.pk: find_survivor(place.story) for place in places.values()}
     week = join_week([_as_told(place, stories[place.pk]) for place in places.values()])

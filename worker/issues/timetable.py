@@ -40,13 +40,15 @@ def window_begin(newsletter: Newsletter, now: datetime, last_end: datetime | Non
     return max(last_end, now - LONGEST_WINDOW)
 
 
-def digest_begin(now: datetime, last_end: datetime | None) -> datetime:
+def digest_begin(newsletter: Newsletter, now: datetime, last_end: datetime | None) -> datetime:
     """Return from when on the issues that went out are gathered by a digest drafted at `now`.
 
     That is where the last digest's week ended, so that no issue falls between two digests however late in the day each is
-    drafted; without one in the last ten days it is a week ago.
+    drafted. Without one in the last ten days it is a week before the hour at which today's is due.
     """
-    return last_end if last_end is not None and last_end >= now - LONGEST_WEEK else now - WEEK
+    if last_end is not None and last_end >= now - LONGEST_WEEK:
+        return last_end
+    return min(now - WEEK, draft_moment(newsletter, local_day(newsletter, now) - WEEK))
 
 
 def _previous_draft(newsletter: Newsletter, now: datetime) -> datetime:
