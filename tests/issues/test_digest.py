@@ -10,7 +10,7 @@ from django.db import connection
 from tests.issues.paper import NOW, headlines, make_story, offer_digest, sections, send_out
 from worker.errors import BroadsheetError
 from worker.issues.digest import digest_due, draft_digest
-from worker.issues.draft import draft_issue, hold_overdue, issue_due
+from worker.issues.draft import draft_issue, hold_overdue, issue_due, save_draft
 from worker.issues.edit import drop, move, pull_in, renew, rewrite
 from worker.storage.models import Editor, Feed, Issue, IssueState, Item, ItemState, Placement, Story, Thread
 
@@ -78,7 +78,7 @@ def test_a_later_chapter_of_a_thread_takes_the_place_of_the_first_which_can_be_p
     later = tell("Regulators look into Norvane", at=NOW + DAY).placements.get()
     Story.objects.update(thread=Thread.objects.create(first_at=NOW, last_at=NOW))
     Placement.objects.filter(pk=later.pk).update(kind="update", since=first.issue)
-    Placement.objects.filter(pk=first.pk).update(headline="As the editor put it")
+    Placement.objects.filter(pk=first.pk).update(headline="As the editor put it", edited_by=editor)
 
     digest = draft_digest("daily", now=SUNDAY)
 
@@ -88,9 +88,10 @@ def test_a_later_chapter_of_a_thread_takes_the_place_of_the_first_which_can_be_p
     pull_in(digest.pk, editor=editor, revision=1, story_id=first.story_id)
     assert headlines(digest) == ["Regulators look into Norvane", "As the editor put it"], "as it was printed"
     pulled = digest.placements.get(story=first.story)
-    assert (pulled.kind, pulled.reasons) == ("new", ["pulled in by editor@example.com"])
+    assert (pulled.kind, pulled.reasons, pulled.edited_by) == ("new", ["pulled in by editor@example.com"], editor)
     renew(digest.pk, editor=editor, revision=2, placement_id=pulled.pk)
     assert headlines(digest)[1] == "Norvane to buy Larkspur", "the machine's words, if they are asked for"
+    assert digest.placements.get(story=first.story).edited_by is None
 
 
 def test_a_story_merged_since_is_told_once_under_the_number_it_lives_on_in() -> None:
@@ -249,6 +250,16 @@ def test_a_digest_nobody_approved_in_time_is_held() -> None:
 
     assert hold_overdue(now=SUNDAY + timedelta(hours=4)) == []
     assert hold_overdue(now=SUNDAY + timedelta(hours=4, minutes=1)) == [digest.pk]
+
+
+def test_a_digest_that_somebody_else_saved_meanwhile_is_the_one_there_is() -> None:
+    tell("News")
+    digest = draft_digest("daily", now=SUNDAY)
+    make_story("Sunday's", at=SUNDAY - DAY / 8)
+    draft_issue("daily", now=SUNDAY + DAY / 24)
+    twin = Issue(newsletter="daily", period=digest.period, digest=True, subject="Twin", window_start=NOW, window_end=SUNDAY)
+
+    assert save_draft(twin, [], "timetable") == digest
 
 
 @pytest.mark.django_db(transaction=True)

@@ -28,9 +28,10 @@ def week(make_story: Callable[..., Story], editorial_file: Path) -> Issue:
 
 @pytest.fixture
 def weekly(readers: None) -> None:
-    """Make one of the two readers want one mail a week."""
-    reader = Reader.objects.earliest("pk")
-    Subscription.objects.filter(reader=reader).update(frequency=Frequency.WEEKLY)
+    """Make one of three readers want every issue, the others one mail a week."""
+    third = Reader.objects.create(email="three@example.com", email_key="three@example.com")
+    Subscription.objects.create(reader=third, newsletter="aitrends", state="confirmed", confirmed_at=timezone.now())
+    Subscription.objects.exclude(reader__email="one@example.com").update(frequency=Frequency.WEEKLY)
 
 
 def draft(desk: Client, **words: str) -> str:
@@ -40,21 +41,21 @@ def draft(desk: Client, **words: str) -> str:
 def test_the_front_page_offers_it_where_there_is_a_day_for_it(week: Issue, desk: Client, weekly: None) -> None:
     page = desk.get("/desk/").text
     assert page.count("Draft the week’s digest") == 1, "Daily has none"
-    assert "1 reader of the weekly digest · drafted Sun 05:30" in page
+    assert "2 readers of the weekly digest · drafted Sun 05:30" in page
 
 
 def test_it_is_drafted_listed_with_a_tag_and_read_beside_its_proof(week: Issue, desk: Client, weekly: None) -> None:
     page = draft(desk)
     digest = Issue.objects.get(digest=True)
     assert '<span class="tag">Weekly digest</span>' in page
-    assert "<dt>Weekly readers</dt><dd>1</dd>" in page
-    assert "Approve and send to 1 weekly reader<" in page
+    assert "<dt>Weekly readers</dt><dd>2</dd>" in page
+    assert "Approve and send to 2 weekly readers<" in page
     assert "Here because: led the issue of" in page
     assert "The week to" in desk.get(f"/desk/issues/{digest.pk}/proof.txt").text
     front = desk.get("/desk/").text
     assert front.count("Weekly digest</span>") == 1, "the issue has no such tag"
     assert f"AITrends {digest.slug}" in front
-    assert '<td class="number" data-label="Readers">1</td>' in front
+    assert '<td class="number" data-label="Readers">2</td>' in front
 
 
 def test_an_ordinary_issue_says_nothing_of_weeks(week: Issue, desk: Client) -> None:
