@@ -1,4 +1,4 @@
-"""A real backup of the database under test, and a real restore of it: SQLite's backup of the file, PostgreSQL's copy of the database."""
+"""A real backup of the database under test and a real restore of it: SQLite's of the file, PostgreSQL's copy of a database."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -9,9 +9,10 @@ RULES = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
 HEAD = "| rule | what it asks | code | test |"
 ROWS = [line for line in RULES.splitlines() if line.startswith("| ") and line != HEAD]
 # Every law and rule the table must speak of; a row that is lost fails here.
-SPOKEN_OF = ("4(11)", "5(1)(c)", "5(1)(e)", "7(1)", "7(2)", "7(3)", "7(4)", "15", "17", "20", "21(2)", "25", "30", "32", "ePrivacy 13(1)",
-             "PECR reg. 22", "CNIL", "(a)(1)", "(a)(2)", "(a)(3)", "(a)(4)", "(a)(5)", "s. 6(1)", "s. 11(2)", "s. 11(3)", "RFC 8058",
-             "RFC 2369", "RFC 2919", "RFC 3834", "Gmail", "Yahoo", "Microsoft")
+SPOKEN_OF = (
+    "4(11)", "5(1)(c)", "5(1)(e)", "7(1)", "7(2)", "7(3)", "7(4)", "15", "17", "20", "21(2)", "25", "30", "32", "ePrivacy 13(1)",
+    "PECR reg. 22", "CNIL", "(a)(1)", "(a)(2)", "(a)(3)", "(a)(4)", "(a)(5)", "s. 6(1)", "s. 11(2)", "s. 11(3)", "RFC 8058",
+    "RFC 2369", "RFC 2919", "RFC 3834", "Gmail", "Yahoo", "Microsoft")
 
 
 def _cells(row: str) -> list[str]:

@@ -41,13 +41,13 @@ def make_reader(email: str = EMAIL, name: str = NAME) -> Reader:
     Notice.objects.create(reader=reader, kind="address", key=f"address:{reader.pk}:1", to=email, state="accepted", error=WORDS,
                           provider_id=f"letter-{LOCAL}", details={"newsletters": ["daily"], "old": email}, created_at=at(7),
                           updated_at=at(8), attempts=4711)
-    issue = Issue.objects.create(newsletter="daily", period="2026-11-20", subject="S", state="sent", window_start=NOW, window_end=NOW)
-    later = Issue.objects.create(newsletter="daily", period="2026-11-23", subject="S", state="sending", window_start=NOW,
-                                 window_end=NOW)
+    issue, later = (Issue.objects.create(newsletter="daily", period=period, subject="S", state=state, window_start=NOW, window_end=NOW)
+                    for period, state in (("2026-11-20", "sent"), ("2026-11-23", "sending")))
     delivery = Delivery.objects.create(issue=issue, reader=reader, state="bounced", error=WORDS, provider_id=f"msg-{LOCAL}",
                                        updated_at=at(9), attempts=1147)
     Delivery.objects.create(issue=later, reader=reader, state="queued", updated_at=at(18))
-    ProviderEvent.objects.create(provider="sendgrid", event_id="event-77", kind="bounced", delivery=delivery, at=at(10), detail=WORDS)
+    ProviderEvent.objects.create(provider="sendgrid", event_id="event-77", kind="bounced", delivery=delivery, at=at(10),
+                                 detail=WORDS)
     Measurement.objects.create(delivery=delivery, link=41, at=at(11))
     _add_by_address(email)
     return reader
@@ -62,7 +62,8 @@ def _add_by_address(email: str) -> None:
     Departure.objects.create(newsletter="daily", reason="other", words="Too long for me", key="c3" * 32)
     for model in (AccessAttempt, AccessLog, AccessFailureLog):
         given = {"failures_since_start": 1, "get_data": "", "post_data": f"email={email}"} if model is AccessAttempt else {}
-        model.objects.create(username=email, ip_address="198.51.100.9", user_agent="Quuxbrowser", http_accept="", path_info="/", **given)
+        model.objects.create(username=email, ip_address="198.51.100.9", user_agent="Quuxbrowser", http_accept="", path_info="/",
+                             **given)
 
 
 def at(minute: int) -> datetime:

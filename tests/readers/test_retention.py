@@ -50,7 +50,8 @@ def sent(db: None) -> Delivery:
     """Return a delivery to a reader who confirmed."""
     reader = Reader.objects.create(email="ada@example.com", email_key="ada@example.com", created_at=NOW)
     Subscription.objects.create(reader=reader, newsletter="daily", state="confirmed", asked_at=NOW, confirmed_at=NOW)
-    issue = Issue.objects.create(newsletter="daily", period="2026-11-23", subject="S", state="sent", window_start=NOW, window_end=NOW)
+    issue = Issue.objects.create(newsletter="daily", period="2026-11-23", subject="S", state="sent", window_start=NOW,
+                                 window_end=NOW)
     return Delivery.objects.create(issue=issue, reader=reader, state="failed", error="554 no", provider_id="m1", updated_at=NOW)
 
 
@@ -186,7 +187,8 @@ def test_words_that_came_after_an_erasure_go_at_once(sent: Delivery) -> None:
 
 
 def test_letters_about_a_change_of_address_go_with_the_addresses_in_them(sent: Delivery) -> None:
-    for number, (kind, state) in enumerate([("address", "accepted"), ("moved", "failed"), ("address", "queued"), ("welcome", "accepted")]):
+    letters = [("address", "accepted"), ("moved", "failed"), ("address", "queued"), ("welcome", "accepted")]
+    for number, (kind, state) in enumerate(letters):
         Notice.objects.create(reader=sent.reader, kind=kind, key=str(number), to="new@example.com", state=state, created_at=NOW,
                               details={"old": "old@example.com"})
     assert _touched(_after(29)) == {}

@@ -30,7 +30,8 @@ def _look_for(browser: Client, words: str) -> str:
     return browser.post("/desk/readers/", {"email": words}).text
 
 
-@pytest.mark.parametrize("words", ["ada.lovelace@example.com", "ADA.LOVELACE@EXAMPLE.COM", "  Ada.L", "ada", "ada.lovelace@EXAMPLE"])
+@pytest.mark.parametrize("words", [
+    "ada.lovelace@example.com", "ADA.LOVELACE@EXAMPLE.COM", "  Ada.L", "ada", "ada.lovelace@EXAMPLE"])
 def test_a_reader_is_found_by_their_address_or_its_beginning_in_any_capitals(ada: Reader, editors_desk: Client, words: str) -> None:
     page = _look_for(editors_desk, words)
     assert f'href="/desk/readers/{ada.pk}/">Ada.Lovelace@example.com</a>' in page
@@ -109,7 +110,8 @@ def test_the_address_looked_for_stands_in_no_address_of_a_page(ada: Reader, edit
     assert "Ada.Lovelace" not in editors_desk.get("/desk/readers/?email=ada.lovelace@example.com").text
 
 
-@pytest.mark.parametrize("path", ["/desk/readers/999999/", f"/desk/readers/{2**70}/", "/desk/readers/999999/erase/", "/desk/wordings/x/"])
+@pytest.mark.parametrize("path", [
+    "/desk/readers/999999/", f"/desk/readers/{2**70}/", "/desk/readers/999999/erase/", "/desk/wordings/x/"])
 def test_who_is_not_there_is_not_found_in_words(desk: Client, editorial_file: Any, path: str) -> None:
     answer = desk.get(path)
     assert answer.status_code == 404

@@ -1,6 +1,6 @@
 """An address, or how it begins, in; the reader's evidence out: what they agreed to, when, to which words, and what they were sent.
 
-Whoever looks somebody up is written to the audit log, under the reader's number: a log that is kept for good must not hold addresses.
+Whoever looks somebody up is written to the audit log, under the reader's number: what is kept for good must not hold addresses.
 """
 
 from collections.abc import Sequence
