@@ -23,7 +23,7 @@ from worker.errors import BroadsheetError
 from worker.feeds import gather as gathering
 from worker.feeds import sources
 from worker.issues import digest, draft
-from worker.readers import erase, retention, subscribe
+from worker.readers import erase, renewal, retention, subscribe
 from worker.storage.models import Issue, IssueState
 from worker.stories import group as grouping
 from worker.stories import summarise, threads
@@ -31,6 +31,7 @@ from worker.stories import summarise, threads
 log = structlog.get_logger(__name__)
 FEEDS_A_TASK = 25
 ASK_SECONDS = 25  # how long one run begins to ask a language model about stories before the next run takes over
+LETTER_SECONDS = 20  # how long one run sends letters before it lets other work through
 step = app.task(throws=(BroadsheetError,))  # these are said in a line, without a traceback
 
 
@@ -92,8 +93,18 @@ def sign_ups() -> None:
 
 @step
 def notices() -> None:
-    """Send the letters owed to single readers."""
-    letters.send_notices()
+    """Send the letters owed to readers for a while; while there are any, the next task follows at once."""
+    if letters.send_notices(seconds=LETTER_SECONDS):
+        nudge("notices")
+
+
+@step
+def renew() -> None:
+    """Owe the letters about new terms, and end the consents that lapse."""
+    owed = renewal.owe_notices()
+    if owed:
+        log.info("terms", owed=owed)
+        nudge("notices")
 
 
 @step
@@ -113,7 +124,7 @@ def retain() -> None:
     log.info("retained", finished=kept.finished, **{name.replace(" ", "_"): count for name, count in kept.counts.items() if count})
 
 
-_NUDGES = {"deliver": deliver_issue, "notices": notices, "group": group, "sign-ups": sign_ups}
+_NUDGES = {"deliver": deliver_issue, "notices": notices, "group": group, "sign-ups": sign_ups, "renew": renew}
 NUDGE_SECONDS = 0.25
 _last_nudged: dict[str, float] = {}
 

@@ -16,7 +16,7 @@ class Commands(click.Group):
         "web": "start", "worker": "start", "beat": "start",
         "feeds": "news", "gather": "news", "group": "news", "summarise": "news", "stories": "news",
         "draft": "desk", "issues": "desk", "proof": "desk", "approve": "desk", "deliver": "desk", "status": "desk",
-        "editor": "people", "readers": "people", "terms": "people",
+        "editor": "people", "readers": "people", "terms": "terms",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -1,4 +1,4 @@
-"""Commands about people: editors, readers, terms."""
+"""Commands about people: editors, readers."""
 
 import sys
 from pathlib import Path
@@ -111,35 +111,3 @@ def export_command(newsletter: str | None) -> None:
 
 for one in (show_command, erase_command, replay_command, retain_command):
     readers_command.add_command(one)
-
-
-@click.group("terms")
-def terms_command() -> None:
-    """Look after the terms readers agree to."""
-
-
-@terms_command.command("list")
-@json_option
-def list_terms(as_json: bool) -> None:
-    """List the published versions."""
-    open_database()
-    from worker.storage.models import Terms
-
-    rows = [{"kind": one.kind, "version": one.version, "effective": one.effective, "material": one.material,
-             "sha256": one.sha256, "published_at": one.published_at} for one in Terms.objects.all()]
-    if as_json:
-        print_json(rows)
-        return
-    print_table(["kind", "version", "effective", "material", "wording"],
-                [(one["kind"], one["version"], one["effective"], one["material"], str(one["sha256"])[:12]) for one in rows],
-                empty="no terms are published; run `broadsheet terms publish`")
-
-
-@terms_command.command("publish")
-def publish_command() -> None:
-    """Publish the files under templates/terms/ that are new."""
-    open_database()
-    from worker.readers.terms import publish_terms
-
-    published = publish_terms()
-    print_table(["kind", "version"], [(one.kind, one.version) for one in published], empty="every file is published already")

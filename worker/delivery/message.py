@@ -18,9 +18,9 @@ from email.header import Header
 from email.utils import format_datetime
 
 from worker.errors import BroadsheetError
-from worker.press.proof import GO_MARK, PREFERENCES_MARK, SEEN_MARK, UNSUBSCRIBE_MARK
+from worker.press.proof import AGREE_MARK, GO_MARK, PREFERENCES_MARK, SEEN_MARK, UNSUBSCRIBE_MARK
 
-LINK_MARKS = (UNSUBSCRIBE_MARK, PREFERENCES_MARK, SEEN_MARK, GO_MARK)
+LINK_MARKS = (UNSUBSCRIBE_MARK, PREFERENCES_MARK, SEEN_MARK, GO_MARK, AGREE_MARK)
 _MARKS = re.compile("(" + "|".join(map(re.escape, LINK_MARKS)) + ")")
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u00a0-\U0010ffff]+"
 _LOCAL = rf"(?:{_ATOM}(?:\.{_ATOM})*|\"[ !#-\[\]-~]+\")"
@@ -63,11 +63,12 @@ class Copy:
     preferences_url: str = ""
     seen_url: str = ""  # both only in copies of readers who agreed to be measured
     go_url: str = ""
+    agree_url: str = ""  # in letters about new terms only
 
     @property
     def links(self) -> tuple[str, ...]:
         """The reader's own links in the order of LINK_MARKS, whose places they take; "" where there is none."""
-        return self.unsubscribe_url, self.preferences_url, self.seen_url, self.go_url
+        return self.unsubscribe_url, self.preferences_url, self.seen_url, self.go_url, self.agree_url
 
     @property
     def message_id(self) -> str:
@@ -131,12 +132,12 @@ def check_address(email: str) -> str:
 
 
 def make_copy(template: MessageTemplate, row: str, row_id: int, email: str, *, unsubscribe_url: str = "",
-              preferences_url: str = "", seen_url: str = "", go_url: str = "") -> Copy:
+              preferences_url: str = "", seen_url: str = "", go_url: str = "", agree_url: str = "") -> Copy:
     """Return a copy whose every value is safe in headers, HTML and text alike.
 
     Raises AddressError for an address that cannot be written, BroadsheetError for a link that is none or is missing.
     """
-    copy = Copy(template, row, row_id, check_address(email), unsubscribe_url, preferences_url, seen_url, go_url)
+    copy = Copy(template, row, row_id, check_address(email), unsubscribe_url, preferences_url, seen_url, go_url, agree_url)
     for places, link in zip(template.places, copy.links, strict=True):
         if (link or places) and not _LINK.fullmatch(link):
             raise BroadsheetError(f"BASE_URL or a link made from it cannot stand in a mail: {link[:60]!r}")

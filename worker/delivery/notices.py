@@ -1,50 +1,66 @@
-"""Letters owed to single readers in (confirm, welcome, terms), each handed over once under the ledger's rules."""
+"""Letters owed to readers in, each handed over once under the ledger's rules: first those that somebody waits for (confirm,
+welcome), one by one, then those about terms, of which a whole list may be owed one.
+"""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from worker import editorial
+from worker.delivery.circulars import Post, Way, Went, send_circulars
 from worker.delivery.ledger import Lease, Ready, hand_over
 from worker.delivery.message import Copy, Sheet, freeze_template, make_copy
-from worker.delivery.senders import Sender, open_sender
+from worker.delivery.senders import Sender
 from worker.errors import BroadsheetError
 from worker.issues.find import find_latest
 from worker.press.proof import Letter
-from worker.press.render import render_confirm, render_terms_notice, render_welcome
+from worker.press.render import render_confirm, render_welcome
 from worker.readers.links import confirm_url, preferences_url, unsubscribe_url
 from worker.readers.suppress import is_suppressed
 from worker.storage import bulk
-from worker.storage.models import DeliveryState, Notice, NoticeKind, Subscription, SubscriptionState, Terms
+from worker.storage.models import DeliveryState, Notice, NoticeKind, Subscription, SubscriptionState
+
+SINGLE = [kind for kind in NoticeKind if kind != NoticeKind.TERMS]
 
 
-def send_notices(sender: Sender | None = None, *, limit: int = 200) -> int:
-    """Send the letters that are due, oldest first, one by one; return how many the next hop took.
+def send_notices(sender: Sender | None = None, *, limit: int = 200, seconds: float = 0, now: datetime | None = None) -> int:
+    """Send the letters that are due, for about `seconds` while there are any; return how many the next hop took.
 
-    Must be called outside a transaction. Raises TransientError if the sender cannot be reached and SenderRefusedError
-    if it turns us away; what was not handed over stays queued.
+    The letters somebody waits for go first, oldest first, `limit` at a time; before each lot of letters about terms, of which
+    a whole list may be owed one, they are looked for again. Must be called outside a transaction. Raises TransientError if
+    the sender cannot be reached and SenderRefusedError if it turns us away; what was not handed over stays queued.
     """
-    lease = Lease(Notice)
-    ids = bulk.claim_rows(Notice.objects.all(), lease.token, limit=limit, seconds=lease.seconds)
-    if not ids:
-        return 0
     states: Counter[str] = Counter()
+    stop_at = time.monotonic() + seconds
+    post = Post(now or timezone.now())
+    with closing(Way(sender)) as way:
+        while True:
+            went = _send_single(way, limit, states)
+            if went == "nothing":
+                went = send_circulars(way, post, states)
+            if went != "some" or time.monotonic() >= stop_at:
+                return states[DeliveryState.ACCEPTED]
+
+
+def _send_single(way: Way, limit: int, states: Counter[str]) -> Went:
+    lease = Lease(Notice)
+    ids: list[int] = []
+    for kind in SINGLE:  # each by itself: the index then holds them in their order, however many letters about terms there are
+        ids += bulk.claim_rows(Notice.objects.filter(kind=kind), lease.token, limit=limit - len(ids), seconds=lease.seconds)
+    if not ids:
+        return "nothing"
     try:
-        out = sender or open_sender()
-        try:
-            _send_claimed(ids, lease, out, states)
-        finally:
-            if sender is None:
-                out.close()
+        return _send_claimed(sorted(ids), lease, way.open(), states)
     finally:
         lease.release()
-    return states[DeliveryState.ACCEPTED]
 
 
-def _send_claimed(ids: Sequence[int], lease: Lease, sender: Sender, states: Counter[str]) -> None:
+def _send_claimed(ids: Sequence[int], lease: Lease, sender: Sender, states: Counter[str]) -> Went:
     for notice_id in ids:
         lease.renew()
         row = Notice.objects.select_related("reader").filter(pk=notice_id, lease_token=lease.token).first()
@@ -55,7 +71,8 @@ def _send_claimed(ids: Sequence[int], lease: Lease, sender: Sender, states: Coun
             handed = hand_over(lease, [ready], sender, age=(timezone.now() - row.created_at).total_seconds())
             states += handed.states
             if handed.policy or handed.pause:
-                break
+                return "stopped"
+    return "some"
 
 
 def _begin_call(row: Notice, lease: Lease) -> Ready | None:
@@ -114,14 +131,4 @@ def _render_letter(row: Notice, keys: Sequence[str], title: str) -> Letter:
     preferences = preferences_url(row.reader.pk)
     # One link cannot leave two newsletters: then the preferences page, which lists both, is the way out.
     leave = unsubscribe_url(row.reader.pk, keys[0]) if len(keys) == 1 else preferences
-    if row.kind == NoticeKind.WELCOME:
-        return render_welcome(title, preferences_url=preferences, unsubscribe_url=leave, latest=find_latest(keys))
-    terms = Terms.objects.filter(pk=row.details.get("terms", 0)).first()
-    if terms is None:
-        raise BroadsheetError(f"notice {row.pk} names no published terms")
-    return render_terms_notice(title, version=terms.version, effective=terms.effective,
-                               terms_url=_terms_url(terms), preferences_url=preferences, unsubscribe_url=leave)
-
-
-def _terms_url(terms: Terms) -> str:
-    return f"{settings.BASE_URL}/terms/{terms.version}/"
+    return render_welcome(title, preferences_url=preferences, unsubscribe_url=leave, latest=find_latest(keys))

@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 
 from worker.issues.wording import PRIVATE_HOST, clean_url
-from worker.press.proof import MARKS
+from worker.press.proof import LETTER_MARKS
 
 _TAGS = frozenset([
     "html", "head", "title", "meta", "style", "body", "div", "table", "tbody", "tr", "td", "p", "h1", "h2", "h3", "a",
@@ -82,6 +82,6 @@ class _Linter(HTMLParser):
             self._add(f"the style of <{tag}> loads something")
         if name == "http-equiv" and value.lower() not in _META_EQUIV:
             self._add(f"<meta http-equiv={value!r}>")
-        if name == "href" and value not in MARKS and not clean_url(value):
+        if name == "href" and value not in LETTER_MARKS and not clean_url(value):
             why = "takes a reader's link" if PRIVATE_HOST in value.lower() else "is not http, https or mailto"
             self._add(f"the link {value[:60]!r} {why}")

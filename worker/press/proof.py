@@ -12,6 +12,8 @@ MARKS = (UNSUBSCRIBE_MARK, PREFERENCES_MARK)
 # In the copies of readers who agreed to be measured, and in no proof (press.measure). After the second follows a link's number.
 SEEN_MARK = f"https://{PRIVATE_HOST}/seen/"
 GO_MARK = f"https://{PRIVATE_HOST}/go/"
+AGREE_MARK = f"https://{PRIVATE_HOST}/terms/agree/"  # in letters about new terms only
+LETTER_MARKS = (*MARKS, AGREE_MARK)
 
 
 @dataclass(frozen=True)

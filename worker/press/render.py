@@ -4,7 +4,6 @@ import json
 import os
 import tempfile
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,14 @@ from worker.press.mjml import compile_mjml
 from worker.press.palette import DARK, LIGHT
 from worker.press.plain import wrap_text
 from worker.press.preflight import Finding, check_proof
-from worker.press.proof import MARKS, PREFERENCES_MARK, UNSUBSCRIBE_MARK, Letter, Proof, hash_proof
+from worker.press.proof import AGREE_MARK, MARKS, PREFERENCES_MARK, UNSUBSCRIBE_MARK, Letter, Proof, hash_proof
 from worker.press.templates import fill_template
+from worker.press.terms_notice import TermsNotice, word_subject
 from worker.storage.models import Edition, Issue
 
 __all__ = [
-    "MARKS", "PREFERENCES_MARK", "UNSUBSCRIBE_MARK", "Letter", "Proof", "fill_values", "hash_proof", "read_proof",
-    "render_confirm", "render_content", "render_proof", "render_terms_notice", "render_welcome", "write_proof",
+    "MARKS", "PREFERENCES_MARK", "UNSUBSCRIBE_MARK", "Letter", "Proof", "TermsNotice", "fill_values", "hash_proof",
+    "read_proof", "render_confirm", "render_content", "render_proof", "render_terms_notice", "render_welcome", "write_proof",
 ]
 
 
@@ -74,14 +74,11 @@ def render_welcome(newsletter_title: str, *, preferences_url: str, unsubscribe_u
         issue=read_content(latest) if latest else None)
 
 
-def render_terms_notice(
-    newsletter_title: str, *, version: str, effective: date, terms_url: str, preferences_url: str, unsubscribe_url: str
-) -> Letter:
-    """Return the letter that tells a reader of new terms: which version, from what day, where to read them."""
-    return _render_letter(
-        "terms_notice", f"New terms for {newsletter_title} from {effective.day} {effective:%B %Y}", newsletter_title,
-        version=clean_line(version), effective=f"{effective.day} {effective:%B %Y}", terms_url=terms_url,
-        preferences_url=preferences_url, unsubscribe_url=unsubscribe_url)
+def render_terms_notice(newsletter_title: str, notice: TermsNotice) -> Letter:
+    """Return the letter about a published wording, in the words of its stage; the reader's own links are marks in it."""
+    return _render_letter("terms_notice", word_subject(newsletter_title, notice), newsletter_title,
+                          **notice.values(), unsubscribe_url=UNSUBSCRIBE_MARK, preferences_url=PREFERENCES_MARK,
+                          agree_url=AGREE_MARK)
 
 
 def _render_letter(name: str, subject: str, newsletter_title: str, **values: Any) -> Letter:

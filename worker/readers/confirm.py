@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from worker.readers.agree import agree_since
 from worker.readers.consent import Wordings, build_consent, lock_reader
 from worker.readers.intake import take_in
 from worker.readers.links import BadLinkError, read_link
@@ -74,6 +75,8 @@ def confirm(token: str, *, network_address: str | None = None, now: datetime | N
     rows = Subscription.objects.filter(reader=reader, newsletter__in=asked.newsletters)
     rows.update(state=SubscriptionState.CONFIRMED, confirmed_at=now, left_at=None, confirm_round=F("confirm_round") + 1)
     Consent.objects.bulk_create(_given_rows(reader, asked, network_address, now))
+    if asked.terms:
+        agree_since(reader, asked.terms)
     Notice.objects.get_or_create(key=f"welcome:{notice.pk}", defaults={
         "kind": NoticeKind.WELCOME, "reader": reader, "created_at": now,
         "details": {"newsletters": list(asked.newsletters)}})

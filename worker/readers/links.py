@@ -11,10 +11,11 @@ from django.core import signing
 
 from worker.errors import BroadsheetError
 
-LinkPurpose = Literal["confirm", "unsubscribe", "preferences", "measure"]
+LinkPurpose = Literal["confirm", "unsubscribe", "preferences", "measure", "terms"]
 CONFIRM_SECONDS = 7 * 24 * 3600
 LONGEST_TOKEN = 600  # characters; ours have about 120, and nothing longer is worth a hash
-_MAX_AGE: dict[str, int | None] = {"confirm": CONFIRM_SECONDS, "unsubscribe": None, "preferences": None, "measure": None}
+_MAX_AGE: dict[str, int | None] = {"confirm": CONFIRM_SECONDS, "unsubscribe": None, "preferences": None, "measure": None,
+                                   "terms": None}
 
 
 class BadLinkError(BroadsheetError):
@@ -76,3 +77,8 @@ def seen_url(token: str) -> str:
 def go_url(token: str) -> str:
     """Return what the counted links of that copy begin with; a link's number and a slash follow."""
     return f"{settings.BASE_URL}/go/{token}/"
+
+
+def agree_url(reader_id: int, terms_id: int) -> str:
+    """Return the address of the page where this reader answers to new terms; these are the ones a letter told of."""
+    return f"{settings.BASE_URL}/terms/agree/{sign_link('terms', reader=reader_id, terms=terms_id)}/"

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from worker import editorial
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
+from worker.readers.agree import agree_since
 from worker.readers.consent import Wordings, build_consent, lock_reader, record
 from worker.readers.suppress import is_suppressed
 from worker.readers.terms import box_wordings
@@ -113,6 +114,8 @@ def _change_newsletters(reader: Reader, wanted: set[str], wordings: Wordings,
         _check_writable(reader, rows, joining)
     for key in joining:
         _join(reader, key, wordings, said)
+    if joining:
+        agree_since(reader, wordings["newsletter"])
     # A pending subscription that is not ticked was never begun: it is left for its confirmation link to decide.
     leaving = sorted(confirmed - wanted)
     for key in leaving:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,17 @@ from django.utils import timezone
 from worker import editorial
 from worker.editorial import Publisher
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
-from worker.storage.models import Consent, Terms
+from worker.storage.models import Consent, Notice, Subscription, SubscriptionState, Terms
 
 KINDS = ("newsletter", "privacy", "partners", "tracking")
 BOXES = ("newsletter", "partners", "tracking")  # what stands beside a box that a reader may tick
+TOLD = ("newsletter", "privacy")  # of a new version every reader is told by mail
 SHOWN_SECONDS = 30 * 24 * 3600  # how long a form may stay open
 _SEAL, _SEP = "broadsheet.readers.terms", "."
 _KEYS = {"version", "effective", "material", "title"}
 # It stands in the address of the page and in every consent, so it is kept plain.
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,19}")
-_TAGS = {"h1", "h2", "h3", "h4", "p", "ul", "ol", "li", "a", "strong", "em", "br", "hr", "blockquote", "code",
+TAGS = {"h1", "h2", "h3", "h4", "p", "ul", "ol", "li", "a", "strong", "em", "br", "hr", "blockquote", "code",
          "table", "thead", "tbody", "tr", "th", "td"}
 
 
@@ -51,13 +52,15 @@ class Draft:
         return hashlib.sha256(self.wording.encode()).hexdigest()
 
 
-def publish_terms(folder: Path | None = None) -> list[Terms]:
+def publish_terms(folder: Path | None = None, *, now: datetime | None = None) -> list[Terms]:
     """Publish every file of templates/terms that is not published yet; return the new rows.
 
-    Running it again changes nothing and returns none. A wording nobody has agreed to yet may still change under its
-    version, as when POSTAL_ADDRESS is set after the first start. Raises BroadsheetError if a file cannot be read, and
-    ConflictError if readers agreed to another wording of this version: a new wording then needs a new version.
+    Running it again changes nothing and returns none. Who is owed a letter about a new version is for `renewal` to find.
+    A wording nobody has agreed to or was told of may still change under its version, as when POSTAL_ADDRESS is set after
+    the first start. Raises BroadsheetError if a file cannot be read, and ConflictError if readers agreed to another
+    wording of this version, or if material terms would take effect before their readers had time to answer.
     """
+    now = now or timezone.now()
     folder = folder or Path(settings.TEMPLATES_DIR) / "terms"
     publisher = editorial.load().publisher
     values = {"publisher": publisher.name,
@@ -67,8 +70,10 @@ def publish_terms(folder: Path | None = None) -> list[Terms]:
               if publisher.all_partners or not file.name.startswith("partners-")]  # nobody to agree to: no wording
     if not drafts:
         raise BroadsheetError(f"{folder}: there are no terms to publish; put newsletter-1.0.md there")
+    # By their days, so that of two versions published at once the later one is the newer one.
+    drafts.sort(key=lambda draft: (draft.kind, draft.effective))
     with transaction.atomic():
-        return [row for row, is_new in map(_publish, drafts) if is_new]
+        return [row for row, is_new in (_publish(draft, now) for draft in drafts) if is_new]
 
 
 def name_partners(publisher: Publisher) -> str:
@@ -77,22 +82,49 @@ def name_partners(publisher: Publisher) -> str:
     return "; ".join(f"{who}: {', '.join(names)}" for who, names in groups if names) or "none at present"
 
 
-def _publish(draft: Draft) -> tuple[Terms, bool]:
-    row, is_new = Terms.objects.get_or_create(
-        kind=draft.kind, version=draft.version,
-        defaults={"title": draft.title, "wording": draft.wording, "sha256": draft.sha256,
-                  "material": draft.material, "effective": draft.effective})
-    if row.sha256 == draft.sha256:
-        return row, is_new
-    if Consent.objects.filter(wording_sha256=row.sha256).exists():
+def _publish(draft: Draft, now: datetime) -> tuple[Terms, bool]:
+    row = Terms.objects.filter(kind=draft.kind, version=draft.version).first()
+    if row and (row.sha256, row.material, row.effective) == (draft.sha256, draft.material, draft.effective):
+        return row, False
+    if row and _is_used(row):
         raise ConflictError(
-            f"{draft.file}: version {draft.version} was published on {row.published_at:%Y-%m-%d} with another wording "
+            f"{draft.file}: version {draft.version} was published on {row.published_at:%Y-%m-%d} with another wording or day "
             "(its text, or the publisher, partners or POSTAL_ADDRESS filled into it, has changed since): "
             "copy it to a file with a new version and put the old text back")
-    row.title, row.wording, row.sha256 = draft.title, draft.wording, draft.sha256
-    row.material, row.effective = draft.material, draft.effective
-    row.save()
+    _check_day(draft, now)
+    row, _ = Terms.objects.update_or_create(
+        kind=draft.kind, version=draft.version,
+        defaults={"title": draft.title, "wording": draft.wording, "sha256": draft.sha256, "material": draft.material,
+                  "effective": draft.effective, "published_at": now})
     return row, True
+
+
+def _is_used(row: Terms) -> bool:
+    """Say whether somebody agreed to this wording or was told of it: then it stays as it is.
+
+    To the privacy notice nobody agrees: it is what everybody was told who has signed up since.
+    """
+    by_wording = Consent.objects.filter(wording_sha256=row.sha256)
+    since = Consent.objects.filter(at__gte=row.published_at)
+    return ((since if row.kind == "privacy" else by_wording).exists()
+            or Notice.objects.filter(key__startswith=letters_key(row.pk)).exists())
+
+
+def letters_key(terms_id: int, stage: str = "") -> str:
+    """Return how the keys of the letters about a version begin, and with `stage` all but the reader's id at their end."""
+    return f"terms:{terms_id}:{stage}:" if stage else f"terms:{terms_id}:"
+
+
+def _check_day(draft: Draft, now: datetime) -> None:
+    """Raise ConflictError for a material change that readers would be told of too late."""
+    if not draft.material or draft.kind not in TOLD:
+        return
+    first = now.astimezone(UTC).date() + timedelta(days=settings.TERMS_NOTICE_DAYS)
+    others = Terms.objects.filter(kind=draft.kind).exclude(version=draft.version)
+    if draft.effective < first and others.exists() and Subscription.objects.filter(
+            state=SubscriptionState.CONFIRMED).exists():
+        raise ConflictError(f"{draft.file}: effective {draft.effective} is too soon: readers are told of a material change at "
+                            f"least {settings.TERMS_NOTICE_DAYS} days before it (TERMS_NOTICE_DAYS); give {first} or a later day")
 
 
 def current_terms(kind: str = "newsletter", *, today: date | None = None) -> Terms:
@@ -110,6 +142,23 @@ def find_terms(version: str, kind: str = "newsletter") -> Terms:
     if row is None:
         raise NotFoundError(f"there is no version {version[:20]!r} of the {kind} terms")
     return row
+
+
+def list_versions(kind: str = "newsletter") -> list[Terms]:
+    """Return all published versions, the newest first, also those that are not in force yet."""
+    return list(Terms.objects.filter(kind=kind).order_by("-effective", "-id"))
+
+
+def find_before(terms: Terms) -> Terms | None:
+    """Return the version before this one; None for the first."""
+    versions = list_versions(terms.kind)
+    return next(iter(versions[versions.index(terms) + 1 :]), None)
+
+
+def terms_path(terms: Terms) -> str:
+    """Return the path of the page that shows this wording, of whatever kind."""
+    place = {"newsletter": "/terms", "privacy": "/privacy"}.get(terms.kind, f"/terms/box/{terms.kind}")
+    return f"{place}/{terms.version}/"
 
 
 def box_wordings() -> dict[str, Terms]:
@@ -172,7 +221,7 @@ def _signer() -> signing.TimestampSigner:
 def render_wording(wording: str) -> str:
     """Return the Markdown as safe HTML: text, lists, tables and links, and nothing that runs or loads."""
     html = markdown.markdown(wording, extensions=["tables"], output_format="html")
-    return nh3.clean(html, tags=_TAGS, attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto"})
+    return nh3.clean(html, tags=TAGS, attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto"})
 
 
 def read_draft(file: Path, values: Mapping[str, str]) -> Draft:

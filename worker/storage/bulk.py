@@ -53,6 +53,26 @@ def insert_audience(issue_id: int, audience: QuerySet[Subscription], now: dateti
         return max(int(cursor.rowcount), 0)
 
 
+def _free() -> Q:
+    """Return what holds of a queued row that may be claimed: nobody's, or of somebody who is gone, and not waiting."""
+    return (Q(leased_until=None) | Q(leased_until__lt=Now())) & (Q(not_before=None) | Q(not_before__lte=Now()))
+
+
+def is_due(rows: QuerySet[Row]) -> bool:
+    """Say whether any of `rows` may be claimed now."""
+    return rows.filter(_free(), state=DeliveryState.QUEUED).exists()
+
+
+def is_worked_on(rows: QuerySet[Row]) -> bool:
+    """Say whether a worker that lives has claimed any of `rows`.
+
+    Those that are claimed are the first of those that are queued: a thousand are looked at, not a million.
+    """
+    first = rows.filter(state=DeliveryState.QUEUED).order_by("pk").values("pk")[:1000]
+    held = rows.model._default_manager.filter(leased_until__gte=Now())
+    return rows.filter(state=DeliveryState.ATTEMPTING, leased_until__gte=Now()).exists() or held.filter(pk__in=first).exists()
+
+
 def claim_rows(rows: QuerySet[Row], token: str, *, limit: int, seconds: float) -> list[int]:
     """Lease up to `limit` queued rows of `rows` for `seconds` and return their ids, lowest first.
 
@@ -60,10 +80,8 @@ def claim_rows(rows: QuerySet[Row], token: str, *, limit: int, seconds: float) -
     on SQLite the IMMEDIATE transaction admits one at a time and Django leaves the clause out. A row whose lease has
     run out was claimed by a worker that is gone: it was never attempted, so it may be claimed again.
     """
-    free = Q(leased_until=None) | Q(leased_until__lt=Now())
-    due = Q(not_before=None) | Q(not_before__lte=Now())
     with transaction.atomic():
-        ids = list(rows.filter(free, due, state=DeliveryState.QUEUED).order_by("pk")
+        ids = list(rows.filter(_free(), state=DeliveryState.QUEUED).order_by("pk")
                    .select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)[:limit])
         rows.model._default_manager.filter(pk__in=ids).update(lease_token=token, leased_until=_in(seconds))
     return ids

@@ -229,5 +229,13 @@ class Migration(migrations.Migration):
             model_name='measurement',
             constraint=models.UniqueConstraint(fields=('delivery', 'link'), name='measured_once'),
         ),
+        migrations.RemoveIndex(
+            model_name='notice',
+            name='storage_not_state_668063_idx',
+        ),
+        migrations.AddIndex(
+            model_name='notice',
+            index=models.Index(fields=['state', 'kind', 'id'], name='storage_not_state_18085d_idx'),
+        ),
         migrations.RunPython(guard_ledger, unguard_ledger),
     ]

@@ -76,7 +76,7 @@ class Notice(Ledger):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        indexes = [models.Index(fields=["state", "id"])]
+        indexes = [models.Index(fields=["state", "kind", "id"])]  # a letter somebody waits for is found among a million others
 
     def __str__(self) -> str:
         return f"{self.kind} notice {self.pk} {self.state}"

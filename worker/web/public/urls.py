@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from worker.web.public import archive, confirming, leaving, measuring, own, papers, signup, stories, syndication
+from worker.web.public import agreeing, archive, confirming, leaving, measuring, own, papers, signup, stories, syndication
 
 app_name = "public"
 urlpatterns = [
@@ -27,9 +27,15 @@ urlpatterns = [
     path("stories/<slug:slug>/", stories.story, name="story"),
     path("corrections/", archive.corrections, name="corrections"),
     path("terms/", papers.terms, name="terms"),
+    path("terms/agree/<str:token>/", agreeing.agree, name="agree"),
+    path("terms/agree/<str:token>", agreeing.agree),
+    path("terms/box/<str:kind>/<str:version>/", papers.box, name="box"),
+    path("terms/box/<str:kind>/<str:version>/changes/", papers.box_changes, name="box_changes"),
     path("terms/<str:version>/", papers.terms, name="terms_version"),
+    path("terms/<str:version>/changes/", papers.terms_changes, name="terms_changes"),
     path("privacy/", papers.privacy, name="privacy"),
     path("privacy/<str:version>/", papers.privacy, name="privacy_version"),
+    path("privacy/<str:version>/changes/", papers.privacy_changes, name="privacy_changes"),
     path("feed.atom", syndication.atom, name="atom"),
     path("feed.json", syndication.json_feed, name="json_feed"),
     path("robots.txt", papers.robots, name="robots"),
