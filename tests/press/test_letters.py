@@ -8,7 +8,8 @@ import pytest
 
 from worker.press.lint import lint_html
 from worker.press.palette import DARK, LIGHT
-from worker.press.render import Letter, render_confirm, render_terms_notice, render_welcome
+from worker.press.proof import AGREE_MARK, PREFERENCES_MARK, UNSUBSCRIBE_MARK
+from worker.press.render import Letter, TermsNotice, render_confirm, render_terms_notice, render_welcome
 
 LINK = "https://news.example/confirm/abc:def/?a=1&b=2"
 OWN = {"preferences_url": "https://news.example/preferences/p/", "unsubscribe_url": "https://news.example/unsubscribe/u/"}
@@ -22,15 +23,32 @@ def welcome(title: str) -> Letter:
     return render_welcome(title, **OWN)
 
 
-def terms(title: str) -> Letter:
-    return render_terms_notice(title, version="2", effective=date(2026, 12, 1),
-                               terms_url="https://news.example/terms/2/", **OWN)
+def terms(title: str, stage: str = "asked", kind: str = "newsletter", **more: Any) -> Letter:
+    return render_terms_notice(title, TermsNotice(
+        stage=stage, kind=kind, version="2", effective=date(2026, 12, 1), wording_url="https://news.example/terms/2/",
+        changes_url="https://news.example/terms/2/changes/", **more))
+
+
+def reminder(title: str) -> Letter:
+    return terms(title, "week")
+
+
+def pause(title: str) -> Letter:
+    return terms(title, "paused")
+
+
+def lapse(title: str) -> Letter:
+    return terms(title, "lapsed", "tracking")
+
+
+def information(title: str) -> Letter:
+    return terms(title, "told", "privacy", points=[("", "changed", "Q&A <b>")] * 9)
 
 
 @pytest.mark.usefixtures("editorial_file")
-@pytest.mark.parametrize("render", [confirm, welcome, terms])
+@pytest.mark.parametrize("render", [confirm, welcome, terms, reminder, pause, lapse, information])
 class TestEveryLetter:
-    """What all three have in common."""
+    """What all of them have in common."""
 
     def test_it_is_whole_in_both_parts(self, render: Callable[[str], Letter]) -> None:
         letter = render("AITrends and Daily")
@@ -67,13 +85,36 @@ def test_the_confirmation_holds_its_link_and_no_way_to_leave_what_was_not_joined
 
 
 @pytest.mark.usefixtures("editorial_file")
-def test_the_other_letters_hold_the_readers_own_links() -> None:
-    for letter in (welcome("AITrends"), terms("AITrends")):
-        for url in OWN.values():
-            assert f"\n{url}\n" in letter.text
-            assert url in letter.html
-    assert "version 2" in terms("AITrends").text
-    assert "1 December 2026" in terms("AITrends").subject
+def test_the_welcome_holds_the_readers_own_links() -> None:
+    letter = welcome("AITrends")
+    for url in OWN.values():
+        assert f"\n{url}\n" in letter.text
+        assert url in letter.html
+
+
+@pytest.mark.usefixtures("editorial_file")
+@pytest.mark.parametrize(("stage", "kind", "asks"), [
+    ("told", "newsletter", False), ("told", "privacy", False), ("asked", "newsletter", True), ("week", "newsletter", True),
+    ("last", "newsletter", True), ("paused", "newsletter", True), ("lapsed", "partners", False), ("lapsed", "tracking", False)])
+def test_a_letter_about_terms_asks_only_where_there_is_something_to_answer(stage: str, kind: str, asks: bool) -> None:
+    letter = terms("AITrends", stage, kind)
+    for part in (letter.html, letter.text):
+        assert (AGREE_MARK in part) == asks
+        assert UNSUBSCRIBE_MARK in part
+        assert PREFERENCES_MARK in part
+        assert "1 December 2026" in " ".join(part.split())
+
+
+@pytest.mark.usefixtures("editorial_file")
+def test_a_letter_about_terms_names_the_first_changes_and_counts_the_rest() -> None:
+    letter = terms("AITrends", points=[(f"{number}. A section", "new", "words " * 80) for number in range(1, 10)])
+    for part in (letter.html, letter.text):
+        said = " ".join(part.split())
+        assert "6. A section" in said
+        assert "7. A section" not in said
+        assert "and 3 more" in said
+        assert "https://news.example/terms/2/changes/" in said
+    assert len(letter.html) < 20_000
 
 
 def luminance(colour: str) -> float:

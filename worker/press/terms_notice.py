@@ -34,7 +34,7 @@ class TermsNotice:
         """Return what the templates may ask for."""
         shown = [{"heading": cut_line(heading, _WORDS), "done": done, "words": cut_line(words, _WORDS)}
                  for heading, done, words in self.points[:MOST_POINTS]]
-        return {"stage": self.stage, "kind": self.kind, "name": NAMES[self.kind], "version": clean_line(self.version),
+        return {"stage": self.stage, "kind": self.kind, "wording_name": NAMES[self.kind], "version": clean_line(self.version),
                 "effective": self.day, "wording_url": self.wording_url, "changes_url": self.changes_url,
                 "material": self.material, "points": shown, "more": max(0, len(self.points) - MOST_POINTS)}
 

@@ -67,15 +67,16 @@ class _Cutter(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.blocks: list[_Block] = []
         self._item = False
+        self._open = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "p" and self._item and not self.blocks[-1].words:
             return  # the paragraph of a list's entry is the entry
         if tag in _BLOCKS:
             self.blocks.append(_Block(tag))
-            self._item = tag == "li"
+            self._item, self._open = tag == "li", True
         elif tag in ("td", "th") and self.blocks and self.blocks[-1].words:
-            self.blocks[-1].tokens.append(" · ")
+            self._add(" · ")
         elif tag == "br":
             self._add(" ")
         elif tag in _INLINE:
@@ -85,14 +86,15 @@ class _Cutter(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in _INLINE:
             self._add(f"</{tag}>")
+        elif tag in _BLOCKS:
+            self._open = False
 
     def handle_data(self, data: str) -> None:
-        if data.strip() or (self.blocks and self.blocks[-1].tokens):
-            for word in _WORD.findall(data):
-                self._add(" " if word.isspace() else escape(word, quote=False))
+        for word in _WORD.findall(data):
+            self._add(" " if word.isspace() else escape(word, quote=False))
 
     def _add(self, token: str) -> None:
-        if self.blocks:
+        if self._open:
             self.blocks[-1].tokens.append(token)
 
 
@@ -136,7 +138,13 @@ def _show_changed(before: list[_Block], after: list[_Block]) -> list[Passage]:
 def _liken(old: _Block, new: _Block) -> float:
     if (old.tag in _HEADS) != (new.tag in _HEADS):
         return 0.0
+    if old.tag in _HEADS:  # of two headings the number says nothing: a new section moves all that follow
+        return SequenceMatcher(None, _strip_number(old.words), _strip_number(new.words), autojunk=False).ratio()
     return SequenceMatcher(None, old.words, new.words, autojunk=False).ratio()
+
+
+def _strip_number(words: list[str]) -> list[str]:
+    return words[1:] if len(words) > 1 and re.fullmatch(r"[\d.]+", words[0]) else words
 
 
 def _show(block: _Block, change: Change) -> Passage:
