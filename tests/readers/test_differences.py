@@ -59,8 +59,8 @@ def test_a_letter_gets_one_point_for_each_section() -> None:
     new = (OLD.replace("It is free.", "It is free for now.").replace("no others", "some others")
            .replace("## 2. Use", "## 2. Sharing\n\nShare & enjoy.\n\n## 3. Use") + "\n## 4. Law\n\nThe law of England.\n")
     points = [(point.heading, point.done, point.words) for point in list_points(compare_wordings(OLD, new))]
-    assert points == [("1. What you get", "changed", "some"), ("2. Sharing", "new", "Share & enjoy."),
-                      ("4. Law", "new", "The law of England.")]
+    assert points == [("1. What you get", "changed", "… newsletters you choose, and some others."),
+                      ("2. Sharing", "new", "Share & enjoy."), ("4. Law", "new", "The law of England.")]
 
 
 def test_a_link_whose_words_change_stays_a_link() -> None:

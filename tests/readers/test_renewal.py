@@ -233,7 +233,8 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     def write_file(effective: date, *, kind: str = "newsletter", material: str = "true", text: str = NEW) -> Path:
         folder = tmp_path / "terms"
         folder.mkdir(exist_ok=True)
-        (folder / f"{kind}-2.0.md").write_text(f"---\nversion: 2.0\neffective: {effective}\nmaterial: {material}\ntitle: T\n---\n{text}")
+        front = f"version: 2.0\neffective: {effective}\nmaterial: {material}\ntitle: T"
+        (folder / f"{kind}-2.0.md").write_text(f"---\n{front}\n---\n{text}")
         return folder
 
     return write_file
@@ -243,7 +244,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 def test_a_material_change_must_be_told_in_time(write: Callable[..., Path], settings: Any, kind: str) -> None:
     settings.TERMS_NOTICE_DAYS = 14
     join("ada@example.com")
-    with pytest.raises(ConflictError, match="too soon.*TERMS_NOTICE_DAYS.*2026-12-12") as refused:
+    with pytest.raises(ConflictError, match=r"too soon.*TERMS_NOTICE_DAYS.*2026-12-12") as refused:
         publish_terms(write(SECOND - DAY, kind=kind), now=PUBLISHED)
     assert "\n" not in str(refused.value)
     assert not Terms.objects.filter(version="2.0").exists()

@@ -16,7 +16,8 @@ _HEADS = ("h1", "h2", "h3", "h4")
 _BLOCKS = (*_HEADS, "p", "li", "tr")
 _INLINE = ("a", "strong", "em", "code")
 _ALIKE = 0.45  # of their words, for two paragraphs to be one that was changed; below it the old one went and a new one came
-_WORD = re.compile(r"\s+|[^\s]+")
+_LEAD = 4  # words before the first change, when a changed paragraph is quoted
+_WORD = re.compile(r"\s+|\w(?:[\w'’.-]*\w)?|[^\w\s]")  # a sign of its own, so that "free." and "free," are one word
 _SIGNS = {"ins": "Added: ", "del": "Taken out: "}  # for who hears the page: the colours say it to everybody else
 Change = Literal["same", "changed", "added", "gone"]
 
@@ -34,12 +35,18 @@ class _Block:
 
     @property
     def text(self) -> str:
-        return unescape(" ".join(self.words))
+        return _read(self.tokens)
+
+
+def _read(tokens: list[str]) -> str:
+    """Return tokens as plain text."""
+    return unescape(" ".join("".join(token for token in tokens if not token.startswith("<")).split()))
 
 
 @dataclass(frozen=True)
 class Passage:
-    """One block of the page that shows the differences. `html` is safe; `words` are those that are new, or that went."""
+    """One block of the page that shows the differences. `html` is safe; `words` is plain: the block's words as they are now,
+    from shortly before the first change on; of one that went, as they were."""
 
     tag: str
     change: Change
@@ -144,7 +151,7 @@ def _liken(old: _Block, new: _Block) -> float:
 
 
 def _strip_number(words: list[str]) -> list[str]:
-    return words[1:] if len(words) > 1 and re.fullmatch(r"[\d.]+", words[0]) else words
+    return [word for word in words if not re.fullmatch(r"[\d.]+", word)] or words
 
 
 def _show(block: _Block, change: Change) -> Passage:
@@ -159,18 +166,17 @@ def _weave(old: _Block, new: _Block) -> Passage:
     Only the new block's tags are kept, so that what opens also closes; a mark never spans one.
     """
     html: list[str] = []
-    words: list[str] = []
-    gone: list[str] = []
+    first: int | None = None  # the place of the first change in the new block
     for kind, i, j, k, m in SequenceMatcher(None, old.tokens, new.tokens, autojunk=False).get_opcodes():
         if kind == "equal":
             html += new.tokens[k:m]
             continue
-        taken = [token for token in old.tokens[i:j] if not token.startswith("<")]
-        html.append(_mark("del", taken))
+        html.append(_mark("del", [token for token in old.tokens[i:j] if not token.startswith("<")]))
         html.append(_mark("ins", new.tokens[k:m]))
-        gone += [token for token in taken if token.strip()]
-        words += [token for token in new.tokens[k:m] if not token.startswith("<") and token.strip()]
-    return Passage(new.tag, "changed", _clean("".join(html)), unescape(" ".join(words or gone)))
+        first = k if first is None else first
+    start = max(0, (first or 0) - 2 * _LEAD)  # with the spaces between them
+    words = _read(new.tokens[start:])
+    return Passage(new.tag, "changed", _clean("".join(html)), f"… {words}" if _read(new.tokens[:start]) else words)
 
 
 def _mark(tag: str, tokens: list[str]) -> str:
