@@ -47,7 +47,7 @@ def publish_command(as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    print_table(["kind", "version", "takes effect", "letters", "what happens"],
+    print_table(["kind", "version", "takes effect", "readers", "what happens"],
                 [(one["kind"], one["version"], one["effective"], one["letters"], one["then"]) for one in rows],
                 empty="every file is published already")
 
@@ -58,14 +58,13 @@ def _foretell(terms: Any) -> dict[str, Any]:
     from worker.readers.renewal import count_flagged, count_letters
     from worker.readers.terms import TOLD, find_before
 
-    letters = count_letters(terms) if terms.kind in TOLD else 0
-    then = "nobody is written to"
+    letters, then = count_letters(terms) if terms.kind in TOLD else 0, "nobody is written to"
     if terms.kind not in TOLD and terms.material and find_before(terms):
-        then = f"the consents of {count_flagged(terms)} readers lapse on {terms.effective}, and they are told by mail"
+        letters, then = count_flagged(terms), f"these consents lapse on {terms.effective}, and their readers are told by mail"
     elif letters and terms in list_asking():
-        then = f"{letters} readers are asked by mail to agree before {terms.effective}; without an answer they are paused"
+        then = f"asked by mail to agree before {terms.effective}; without an answer, paused"
     elif letters:
-        then = f"{letters} readers are told by mail"
+        then = "told by mail"
     return {"kind": terms.kind, "version": terms.version, "effective": terms.effective, "material": terms.material,
             "letters": letters, "then": then}
 
