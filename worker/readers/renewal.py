@@ -1,13 +1,12 @@
 """Published wordings in, the letters owed about them out: who is told, asked, reminded and paused, and what lapses."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 from django.utils import timezone
 
 from worker.readers.agree import list_asking
@@ -19,6 +18,7 @@ from worker.storage.models import (
     Notice,
     NoticeKind,
     Reader,
+    Subscription,
     SubscriptionState,
     Terms,
 )
@@ -162,10 +162,12 @@ def list_standings(*, now: datetime | None = None) -> list[Standing]:
     today = (now or timezone.now()).astimezone(UTC).date()
     versions = list(Terms.objects.order_by("kind", "-effective", "-id"))
     asking = list_asking([row for row in versions if row.kind == "newsletter"])
-    confirmed = Reader.objects.filter(subscriptions__state=SubscriptionState.CONFIRMED).distinct()
+    confirmed = Reader.objects.filter(Exists(Subscription.objects.filter(
+        reader=OuterRef("pk"), state=SubscriptionState.CONFIRMED)))
+    letters = _count_letters_by_state()
     standings: list[Standing] = []
     for row in versions:
-        states = _count_letters_by_state(row)
+        states = letters.get(row.pk, {})
         open_for = confirmed.filter(terms_since__lt=row.effective).count() if row in asking else 0
         standings.append(Standing(
             terms=row, asks=row in asking, waiting=open_for if today < row.effective else 0,
@@ -173,11 +175,19 @@ def list_standings(*, now: datetime | None = None) -> list[Standing]:
             paused=open_for if today >= row.effective else 0,
             lapsed=Consent.objects.filter(action=ConsentAction.LAPSED, wording_sha256=row.sha256, purpose=row.kind).count()
             if row.kind not in TOLD else 0,
-            queued=states[DeliveryState.QUEUED] + states[DeliveryState.ATTEMPTING],
-            sent=states[DeliveryState.ACCEPTED] + states[DeliveryState.DELIVERED]))
+            queued=_sum(states, DeliveryState.QUEUED, DeliveryState.ATTEMPTING),
+            sent=_sum(states, DeliveryState.ACCEPTED, DeliveryState.DELIVERED)))
     return standings
 
 
-def _count_letters_by_state(row: Terms) -> Counter[str]:
-    letters = Notice.objects.filter(kind=NoticeKind.TERMS, key__startswith=letters_key(row.pk))
-    return Counter(dict(letters.order_by().values_list("state").annotate(Count("pk"))))
+def _count_letters_by_state() -> dict[int, dict[str, int]]:
+    """Return version's id > state > letters, in one pass over them."""
+    found: dict[int, dict[str, int]] = {}
+    letters = Notice.objects.filter(kind=NoticeKind.TERMS).order_by()
+    for terms_id, state, count in letters.values_list("details__terms", "state").annotate(Count("pk")):
+        found.setdefault(terms_id, {})[state] = count
+    return found
+
+
+def _sum(states: Mapping[str, int], *which: str) -> int:
+    return sum(states.get(state, 0) for state in which)
