@@ -11,7 +11,7 @@ from worker.errors import BroadsheetError
 from worker.readers.consent import lock_reader, record
 from worker.readers.links import BadLinkError, read_link
 from worker.readers.suppress import is_suppressed
-from worker.readers.terms import current_terms, find_before, list_versions, read_shown
+from worker.readers.terms import current_terms, find_before, find_wordings, list_versions, read_shown
 from worker.storage.models import Consent, ConsentAction, Purpose, Reader, SubscriptionState, Terms
 
 FORM = "terms page"
@@ -86,7 +86,8 @@ def agree(token: str, seal: str, *, network_address: str | None = None, now: dat
     if reader is None or asked.state != "open":
         return asked
     shown = read_shown(seal)
-    wording = shown.wordings["newsletter"] if shown else None
+    found = find_wordings(shown.named) if shown else None
+    wording = found["newsletter"] if found else None
     if wording is None or wording.effective <= reader.terms_since:
         return replace(asked, remark="again")
     record(reader, Purpose.TERMS, ConsentAction.GIVEN, method=FORM, form=FORM, network_address=network_address,
