@@ -62,12 +62,14 @@ def disclose(reader_id: int) -> dict[str, Any]:
 
 def _disclose_letter(row: Notice) -> dict[str, Any]:
     return {"kind": row.kind, "state": row.state, "owed_since": _moment(row.created_at), "at": _moment(row.updated_at),
-            "to": row.to, "about": row.details, "attempts": row.attempts, "answer": row.error, "number_at_the_mail_system": row.provider_id}
+            "to": row.to, "about": row.details, "attempts": row.attempts,
+            "answer": row.error, "number_at_the_mail_system": row.provider_id}
 
 
 def _disclose_delivery(row: Delivery) -> dict[str, Any]:
     return {"newsletter": row.issue.newsletter, "issue": row.issue.slug, "state": row.state, "at": _moment(row.updated_at),
-            "attempts": row.attempts, "answer": row.error, "number_at_the_mail_system": row.provider_id}
+            "attempts": row.attempts,
+            "answer": row.error, "number_at_the_mail_system": row.provider_id}
 
 
 def _disclose_by_address(email: str) -> dict[str, Any]:

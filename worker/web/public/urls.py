@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from worker.web.public import agreeing, archive, confirming, leaving, measuring, own, papers, signup, stories, syndication
+from worker.web.public import (
+    agreeing,
+    archive,
+    confirming,
+    leaving,
+    measuring,
+    own,
+    papers,
+    signup,
+    stories,
+    syndication,
+)
 
 app_name = "public"
 urlpatterns = [
