@@ -251,7 +251,8 @@ _https = _site.scheme == "https"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+# RFC 8058 section 3.1: a one-click POST is never answered with a redirect, also where the proxy does not say it was https.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^unsubscribe/"]
 TRUST_PROXY = env.bool("TRUST_PROXY", default=False)  # see worker.web.wsgi for what of its headers is believed
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 SILENCED_SYSTEM_CHECKS = ["security.W019"]  # frames of our own are wanted: the newsroom shows the proof in one

@@ -18,7 +18,7 @@ from worker.delivery.ledger import Lease
 from worker.delivery.senders import open_sender
 from worker.errors import BroadsheetError, ConflictError, NotFoundError, TransientError
 from worker.readers.erase import erase
-from worker.readers.preferences import leave
+from worker.readers.leaving import leave
 from worker.readers.suppress import suppress
 from worker.storage import bulk
 from worker.storage.models import AuditEntry, Delivery, DeliveryState, Edition, Issue, Reader, SubscriptionState

@@ -8,7 +8,8 @@ import pytest
 from django.db import connections
 
 from worker.readers.confirm import confirm
-from worker.readers.preferences import change, leave
+from worker.readers.leaving import leave
+from worker.readers.preferences import change
 from worker.readers.subscribe import sign_up
 from worker.readers.suppress import suppress
 from worker.storage.models import Consent, Notice, Reader, Subscription, Suppression, Terms

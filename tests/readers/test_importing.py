@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from worker.errors import BroadsheetError
 from worker.readers.importing import BATCH, export_readers, import_readers
-from worker.readers.preferences import leave
+from worker.readers.leaving import leave
 from worker.readers.sheets import open_sheet
 from worker.readers.subscribe import sign_up
 from worker.readers.suppress import suppress

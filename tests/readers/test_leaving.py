@@ -13,7 +13,8 @@ from worker.readers.confirm import confirm
 from worker.readers.consent import find_reader
 from worker.readers.disclose import disclose
 from worker.readers.erase import erase
-from worker.readers.preferences import change, leave
+from worker.readers.leaving import leave
+from worker.readers.preferences import change
 from worker.readers.subscribe import sign_up
 from worker.readers.suppress import email_hash, is_suppressed, suppress, suppressed_among
 from worker.storage.models import (

@@ -11,8 +11,8 @@ from worker.errors import BroadsheetError
 from worker.readers.confirm import confirm, read_confirmation
 from worker.readers.consent import evidence
 from worker.readers.erase import erase
+from worker.readers.leaving import leave
 from worker.readers.links import BadLinkError, sign_link
-from worker.readers.preferences import leave
 from worker.readers.subscribe import sign_up
 from worker.readers.suppress import email_hash, suppress
 from worker.readers.terms import current_terms

@@ -16,7 +16,7 @@ class Commands(click.Group):
         "web": "start", "worker": "start", "beat": "start",
         "feeds": "news", "gather": "news", "group": "news", "summarise": "news", "stories": "news",
         "draft": "desk", "issues": "desk", "proof": "desk", "approve": "desk", "deliver": "desk", "status": "desk",
-        "editor": "people", "readers": "people", "terms": "terms",
+        "editor": "people", "readers": "people", "terms": "terms", "receive": "post", "departures": "post",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -66,7 +66,10 @@ def open_database(*, migrate: bool = True) -> None:
 
 
 def main() -> int:
-    """Run the command line; returns the exit status: 0 done, 1 ended badly, 2 something for a person to mend."""
+    """Run the command line; returns the exit status: 0 done, 1 ended badly, 2 something for a person to mend.
+
+    `receive` speaks to a mail system instead, in sysexits.
+    """
     try:
         status = broadsheet.main(standalone_mode=False)  # what a command gave to ctx.exit, else None
     except BroadsheetError as error:

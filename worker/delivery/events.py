@@ -21,7 +21,7 @@ from django.utils import timezone
 from worker.delivery.breaker import check_issue
 from worker.delivery.message import clean_line
 from worker.errors import BroadsheetError
-from worker.readers.preferences import leave
+from worker.readers.leaving import leave
 from worker.readers.suppress import suppress
 from worker.storage.models import Delivery, DeliveryState, ProviderEvent
 
@@ -44,7 +44,10 @@ _SENDGRID_KINDS = {"delivered": "delivered", "deferred": "deferred", "bounce": "
 
 @dataclass(frozen=True)
 class Event:
-    """One thing a provider reports of one delivery. `blocked` is a bounce that is not the address's fault."""
+    """One thing a provider reports of one delivery. `blocked` is a bounce that is not the address's fault.
+
+    `email` is the address it is about, if the provider says; it is not kept. A reader may have moved since.
+    """
 
     kind: str  # delivered, deferred, bounced, blocked, dropped, complained, left
     delivery_id: int
@@ -52,6 +55,7 @@ class Event:
     at: datetime
     detail: str = ""
     provider: str = "sendgrid"
+    email: str = ""
 
 
 def parse_sendgrid_events(payload: object) -> list[Event]:
@@ -81,7 +85,7 @@ def _parse_sendgrid_event(raw: Mapping[str, Any]) -> Event | None:
     words = " ".join(str(raw[name]) for name in ("status", "reason", "response") if raw.get(name))
     email = str(raw.get("email") or "")
     detail = words.replace(email, "(address)") if email else words
-    return Event(kind, int(delivery_id), clean_line(event_id)[:200], at, clean_line(detail)[:500])
+    return Event(kind, int(delivery_id), clean_line(event_id)[:200], at, clean_line(detail)[:500], email=email)
 
 
 def verify_sendgrid_signature(public_key: str, body: bytes, signature: str, timestamp: str,
@@ -158,10 +162,12 @@ def _act_for_reader(event: Event, delivery: Delivery) -> None:
     """Carry out what the event says of the person: never write again, or end the subscription."""
     if delivery.reader is None:
         return
+    # The address that bounced or complained is the one that was written to: after a move not the reader's of today.
+    email = event.email if "@" in event.email else delivery.reader.email
     if event.kind == "bounced":
-        suppress(delivery.reader.email, "bounce", now=event.at)
+        suppress(email, "bounce", now=event.at)
     elif event.kind == "complained":
         leave(delivery.reader.pk, delivery.issue.newsletter, method="complaint", now=event.at)
-        suppress(delivery.reader.email, "complaint", now=event.at)
+        suppress(email, "complaint", now=event.at)
     elif event.kind == "left":
         leave(delivery.reader.pk, delivery.issue.newsletter, method="provider", now=event.at)

@@ -27,7 +27,10 @@ _LOCAL = rf"(?:{_ATOM}(?:\.{_ATOM})*|\"[ !#-\[\]-~]+\")"
 _DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
 _ADDRESS = re.compile(rf"{_LOCAL}@{_DOMAIN}")
 _LINK = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$()*+,;=%-]+")  # nothing HTML or a header would read as its own
+# RFC 6068: what LEAVE_MAILTO and a token can hold; nothing that a header or the other link would read as its own.
+_MAILTO = re.compile(r"mailto:[A-Za-z0-9._-]+@[A-Za-z0-9.-]+\?subject=[A-Za-z0-9._%-]+")
 _NO_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})  # categories that end lines or cannot be encoded
+_FOLD = "\r\n "
 _LINE = 75  # characters, less one for a soft break: RFC 2045 6.7 allows 76
 _QUOTED = {code: f"={code:02X}" for code in range(256) if code == 61 or code not in (9, 10, *range(32, 127))}
 
@@ -64,6 +67,7 @@ class Copy:
     seen_url: str = ""  # both only in copies of readers who agreed to be measured
     go_url: str = ""
     agree_url: str = ""  # in letters about new terms only
+    unsubscribe_mailto: str = ""  # the second way out, in a header alone; "": there is none
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -100,7 +104,9 @@ class MessageTemplate:
         """Return the copy as bytes ready for the wire."""
         pieces = list(self.pieces)
         head = [f"To: {copy.to}\r\n"]
-        head += [f"{name}: {value}\r\n" for name, value in self.reader_headers(copy).items()]
+        # Folded between two links only (RFC 2369 section 2: never within one), so that each line stays far below 998.
+        head += [f"{name}: {value.replace('>, <', '>,' + _FOLD + '<')}\r\n"
+                 for name, value in self.reader_headers(copy).items()]
         pieces[0] = "".join(head).encode()
         for places, link in zip(self.places, copy.links, strict=True):
             if link:
@@ -110,13 +116,15 @@ class MessageTemplate:
         return b"".join(pieces)
 
     def reader_headers(self, copy: Copy) -> dict[str, str]:
-        """Return the headers of this one reader beside `To`.
+        """Return the headers of this one reader beside `To`, one line each: SendGrid folds them itself.
 
         RFC 8058 3.1: one HTTPS link in List-Unsubscribe, and List-Unsubscribe-Post beside it, for mail to a list.
+        RFC 2369 section 2: links in the order in which they should be tried, so the mail program's own way comes last.
         """
         headers = {"Message-ID": f"<{copy.message_id}>"}
         if copy.unsubscribe_url and not self.sheet.is_notice:
-            headers["List-Unsubscribe"] = f"<{copy.unsubscribe_url}>"
+            second = f", <{copy.unsubscribe_mailto}>" if copy.unsubscribe_mailto else ""
+            headers["List-Unsubscribe"] = f"<{copy.unsubscribe_url}>{second}"
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         return headers
 
@@ -132,15 +140,19 @@ def check_address(email: str) -> str:
 
 
 def make_copy(template: MessageTemplate, row: str, row_id: int, email: str, *, unsubscribe_url: str = "",
-              preferences_url: str = "", seen_url: str = "", go_url: str = "", agree_url: str = "") -> Copy:
+              preferences_url: str = "", seen_url: str = "", go_url: str = "", agree_url: str = "",
+              unsubscribe_mailto: str = "") -> Copy:
     """Return a copy whose every value is safe in headers, HTML and text alike.
 
     Raises AddressError for an address that cannot be written, BroadsheetError for a link that is none or is missing.
     """
-    copy = Copy(template, row, row_id, check_address(email), unsubscribe_url, preferences_url, seen_url, go_url, agree_url)
+    copy = Copy(template, row, row_id, check_address(email), unsubscribe_url, preferences_url, seen_url, go_url, agree_url,
+                unsubscribe_mailto)
     for places, link in zip(template.places, copy.links, strict=True):
         if (link or places) and not _LINK.fullmatch(link):
             raise BroadsheetError(f"BASE_URL or a link made from it cannot stand in a mail: {link[:60]!r}")
+    if unsubscribe_mailto and not _MAILTO.fullmatch(unsubscribe_mailto):
+        raise BroadsheetError(f"LEAVE_MAILTO or a link made from it cannot stand in a mail: {unsubscribe_mailto[:60]!r}")
     return copy
 
 

@@ -1,5 +1,5 @@
 """Letters owed to readers in, each handed over once under the ledger's rules: first those that somebody waits for (confirm,
-welcome), one by one, then those about terms, of which a whole list may be owed one.
+welcome, a new address), one by one, then those about terms, of which a whole list may be owed one.
 """
 
 import time
@@ -19,8 +19,9 @@ from worker.delivery.senders import Sender
 from worker.errors import BroadsheetError
 from worker.issues.find import find_latest
 from worker.press.proof import Letter
-from worker.press.render import render_confirm, render_welcome
-from worker.readers.links import confirm_url, preferences_url, unsubscribe_url
+from worker.press.render import render_address, render_confirm, render_moved, render_welcome
+from worker.readers.links import address_url, confirm_url, preferences_url, unsubscribe_url
+from worker.readers.moving import mask_address
 from worker.readers.suppress import is_suppressed
 from worker.storage import bulk
 from worker.storage.models import DeliveryState, Notice, NoticeKind, Subscription, SubscriptionState
@@ -83,7 +84,7 @@ def _begin_call(row: Notice, lease: Lease) -> Ready | None:
         bulk.close_unsent(Notice, [row.pk], lease.token, DeliveryState.FAILED, str(error))
         return None
     with transaction.atomic(durable=True):  # inside another transaction the commit would come after the call
-        if is_suppressed(row.reader.email):
+        if is_suppressed(_to(row)):
             bulk.close_unsent(Notice, [row.pk], lease.token, DeliveryState.SUPPRESSED, "the address must not be written to")
             return None
         if not _is_wanted(row):
@@ -94,6 +95,11 @@ def _begin_call(row: Notice, lease: Lease) -> Ready | None:
     return Ready(row.pk, row.attempts, copy)
 
 
+def _to(row: Notice) -> str:
+    """Return the address the letter goes to: the reader's of today, unless it was owed to another one of theirs."""
+    return row.to or row.reader.email
+
+
 def _newsletters_of(row: Notice) -> list[str]:
     """Return the keys of the newsletters the letter is about that feeds.toml still has; the first one if none."""
     known = editorial.load().newsletters
@@ -101,8 +107,13 @@ def _newsletters_of(row: Notice) -> list[str]:
 
 
 def _is_wanted(row: Notice) -> bool:
-    """A confirmation is wanted while a subscription it asks about is pending in the same round, the others while one
+    """A confirmation is wanted while a subscription it asks about is pending in the same round, a question to a new
+    address while it is the last one asked, word to the old address while mail goes elsewhere, the others while one
     is confirmed."""
+    if row.kind == NoticeKind.ADDRESS:
+        return bool(row.details.get("open"))
+    if row.kind == NoticeKind.MOVED:
+        return row.to != row.reader.email
     own = Subscription.objects.filter(reader=row.reader)
     if row.kind == NoticeKind.CONFIRM:
         rounds = row.details.get("rounds", {})
@@ -121,13 +132,18 @@ def _write_copy(row: Notice) -> Copy:
     sheet = Sheet(subject=letter.subject, html=letter.html, text=letter.text, from_name=first.from_name,
                   from_email=first.from_email, is_notice=True, feedback=f"{row.kind}:{keys[0]}:notice:broadsheet")
     template = freeze_template(sheet, number=row.pk, at=timezone.now())
-    return make_copy(template, "notice_id", row.pk, row.reader.email)
+    return make_copy(template, "notice_id", row.pk, _to(row))
 
 
 def _render_letter(row: Notice, keys: Sequence[str], title: str) -> Letter:
     """The one place where a letter's kind chooses its words."""
     if row.kind == NoticeKind.CONFIRM:
         return render_confirm(title, confirm_url(row.pk))
+    if row.kind == NoticeKind.ADDRESS:
+        return render_address(title, address_url=address_url(row.reader.pk, row.pk), old=mask_address(row.reader.email))
+    if row.kind == NoticeKind.MOVED:
+        return render_moved(title, new=mask_address(row.reader.email),
+                            contact=editorial.load().newsletter(keys[0]).from_email)
     preferences = preferences_url(row.reader.pk)
     # One link cannot leave two newsletters: then the preferences page, which lists both, is the way out.
     leave = unsubscribe_url(row.reader.pk, keys[0]) if len(keys) == 1 else preferences

@@ -12,7 +12,7 @@ from worker.delivery.audience import explain_absence, find_audience
 from worker.delivery.ledger import Lease, Ready
 from worker.delivery.message import AddressError, MessageTemplate, make_copy
 from worker.delivery.variants import Variants
-from worker.readers.links import go_url, preferences_url, seen_url, sign_link, unsubscribe_url
+from worker.readers.links import go_url, preferences_url, seen_url, sign_link, unsubscribe_mailto, unsubscribe_url
 from worker.readers.suppress import suppressed_among
 from worker.storage import bulk
 from worker.storage.models import Delivery, DeliveryState, Issue, IssueState
@@ -104,7 +104,8 @@ def _find_fault(row: _Row, suppressed: set[str], absent: Mapping[int, str]) -> t
 def _make_ready(row: _Row, newsletter: str, template: MessageTemplate) -> Ready:
     reader_id, email = row.reader_id or 0, row.email or ""  # both there, or there was a fault
     token = sign_link("measure", delivery=row.row_id) if row.tracking else ""
-    copy = make_copy(template, "delivery_id", row.row_id, email, unsubscribe_url=unsubscribe_url(reader_id, newsletter),
+    leave = unsubscribe_url(reader_id, newsletter)
+    copy = make_copy(template, "delivery_id", row.row_id, email, unsubscribe_url=leave, unsubscribe_mailto=unsubscribe_mailto(leave),
                      preferences_url=preferences_url(reader_id), seen_url=seen_url(token) if token else "",
                      go_url=go_url(token) if token else "")
     return Ready(row.row_id, row.attempts, copy)

@@ -26,7 +26,8 @@ from worker.storage.models import Edition, Issue
 
 __all__ = [
     "MARKS", "PREFERENCES_MARK", "UNSUBSCRIBE_MARK", "Letter", "Proof", "TermsNotice", "fill_values", "hash_proof",
-    "read_proof", "render_confirm", "render_content", "render_proof", "render_terms_notice", "render_welcome", "write_proof",
+    "read_proof", "render_address", "render_confirm", "render_content", "render_moved", "render_proof", "render_terms_notice",
+    "render_welcome", "write_proof",
 ]
 
 
@@ -81,10 +82,23 @@ def render_terms_notice(newsletter_title: str, notice: TermsNotice) -> Letter:
                           agree_url=AGREE_MARK)
 
 
+def render_address(newsletter_title: str, *, address_url: str, old: str) -> Letter:
+    """Return the letter that asks a new address whether it is the reader's; `old` is the one of before, masked."""
+    return _render_letter("address", f"Is this your new address for {clean_line(newsletter_title)}?", newsletter_title,
+                          address_url=address_url, old=clean_line(old))
+
+
+def render_moved(newsletter_title: str, *, new: str, contact: str) -> Letter:
+    """Return the letter that tells an old address where mail goes now (`new`, masked) and who helps if that is wrong."""
+    return _render_letter("moved", f"Your mail from {clean_line(newsletter_title)} goes to another address now", newsletter_title,
+                          new=clean_line(new), contact=contact)
+
+
 def _render_letter(name: str, subject: str, newsletter_title: str, **values: Any) -> Letter:
     known = {"light": LIGHT, "dark": DARK, "newsletter_title": clean_line(newsletter_title),
              "publisher": clean_line(editorial.load().publisher.name),
-             "postal_address": clean_line(settings.POSTAL_ADDRESS), "terms_url": f"{settings.BASE_URL}/terms/"}
+             "postal_address": clean_line(settings.POSTAL_ADDRESS), "terms_url": f"{settings.BASE_URL}/terms/",
+             "privacy_url": f"{settings.BASE_URL}/privacy/"}
     html, text = _fill_both(name, {**known, **values})
     faults = lint_html(html) or [f"it holds what only some readers get ({key})" for key in list_keys(html + text)]
     if faults:

@@ -11,11 +11,12 @@ from django.core import signing
 
 from worker.errors import BroadsheetError
 
-LinkPurpose = Literal["confirm", "unsubscribe", "preferences", "measure", "terms"]
+LinkPurpose = Literal["confirm", "unsubscribe", "preferences", "undo", "address", "measure", "terms"]
 CONFIRM_SECONDS = 7 * 24 * 3600
+UNDO_SECONDS = 3600
 LONGEST_TOKEN = 600  # characters; ours have about 120, and nothing longer is worth a hash
-_MAX_AGE: dict[str, int | None] = {"confirm": CONFIRM_SECONDS, "unsubscribe": None, "preferences": None, "measure": None,
-                                   "terms": None}
+_MAX_AGE: dict[str, int | None] = {"confirm": CONFIRM_SECONDS, "unsubscribe": None, "preferences": None, "undo": UNDO_SECONDS,
+                                   "address": CONFIRM_SECONDS, "measure": None, "terms": None}
 
 
 class BadLinkError(BroadsheetError):
@@ -39,8 +40,9 @@ def sign_link(purpose: LinkPurpose, **ids: int | str) -> str:
 def read_link(purpose: LinkPurpose, token: str, max_age: int | None = None) -> dict[str, Any]:
     """Return the ids that were signed.
 
-    `max_age` is in seconds; left out it is seven days for confirm links and without end for the others. Raises
-    ExpiredLinkError if the link is older, BadLinkError if it is damaged or was made for another purpose.
+    `max_age` is in seconds; left out it is seven days for links that confirm something, an hour for undo, and without
+    end for the others. Raises ExpiredLinkError if the link is older, BadLinkError if it is damaged or was made for
+    another purpose.
     """
     if len(token) > LONGEST_TOKEN:
         raise BadLinkError("this link is damaged: open it again from the mail, or copy the whole of it")
@@ -62,6 +64,27 @@ def confirm_url(notice_id: int) -> str:
 def unsubscribe_url(reader_id: int, newsletter: str) -> str:
     """Return the address that ends this reader's subscription to this newsletter (RFC 8058 POST, or a button)."""
     return f"{settings.BASE_URL}/unsubscribe/{sign_link('unsubscribe', reader=reader_id, newsletter=newsletter)}/"
+
+
+def unsubscribe_mailto(url: str) -> str:
+    """Return the second way out beside the address that `unsubscribe_url` gave: a mail with its token in the subject.
+
+    "" unless LEAVE_MAILTO says who takes such mails (`mailbag`). Nothing is signed again: a copy costs microseconds.
+    """
+    if not settings.LEAVE_MAILTO:
+        return ""
+    return f"mailto:{settings.LEAVE_MAILTO}?subject=unsubscribe%20{url.rstrip('/').rpartition('/')[2]}"
+
+
+def undo_url(reader_id: int, newsletter: str, confirm_round: int) -> str:
+    """Return the address that, for an hour and once, takes back the leaving which ended in this round."""
+    token = sign_link("undo", reader=reader_id, newsletter=newsletter, round=confirm_round)
+    return f"{settings.BASE_URL}/undo/{token}/"
+
+
+def address_url(reader_id: int, notice_id: int) -> str:
+    """Return the address of the page where a new mailbox says, by a button, that it is this reader's."""
+    return f"{settings.BASE_URL}/address/{sign_link('address', reader=reader_id, notice=notice_id)}/"
 
 
 def preferences_url(reader_id: int) -> str:

@@ -1,15 +1,28 @@
-"""Leaving with one click as mail providers do it, and the preferences as a person does."""
+"""Leaving with one click as mail providers do it (RFC 8058), and with a button as a person does, who may undo it and say why."""
 
-import json
-from collections.abc import Callable
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import OperationalError
+from django.db import connection
+from django.db.models import F
 from django.test import Client
+from django.utils import timezone
 
-from worker.readers.links import preferences_url, read_link, sign_link, unsubscribe_url
-from worker.storage.models import Consent, Reader, Subscription, Suppression
+from tests.delivery.press import build_issue, states_of
+from worker.delivery.audience import freeze_audience, start_issue
+from worker.delivery.deliver import deliver_batch
+from worker.delivery.senders import open_sender
+from worker.readers.links import sign_link, undo_url, unsubscribe_url
+from worker.readers.suppress import suppress
+from worker.readers.terms import publish_terms
+from worker.storage.models import Consent, Departure, Reader, Subscription
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
@@ -61,27 +74,11 @@ def test_looking_does_not_leave(ada: Reader, browser: Client) -> None:
     assert _state() == "confirmed"
 
 
-def test_a_person_presses_the_button_and_can_take_it_back(ada: Reader, browser: Client) -> None:
-    page = browser.post(_path(unsubscribe_url(ada.pk, "daily"))).content.decode()
-    assert "You have left Daily" in page
-    assert "/preferences/" in page
-    assert _state() == "left"
-
-
-@pytest.mark.parametrize("purpose", ["confirm", "preferences"])
+@pytest.mark.parametrize("purpose", ["confirm", "preferences", "undo", "address"])
 def test_a_link_of_another_purpose_leaves_nothing(ada: Reader, purpose: Any) -> None:
     token = sign_link(purpose, reader=ada.pk, newsletter="daily")
     assert _post(f"/unsubscribe/{token}/", "urlencoded").status_code == 200
     assert _state() == "confirmed"
-
-
-def test_an_unsubscribe_that_was_not_recorded_is_not_called_done(ada: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*args: Any, **kwargs: Any) -> None:
-        raise OperationalError("the database is gone")
-
-    monkeypatch.setattr("worker.web.public.leaving.leave", broken)
-    answer = _post(_path(unsubscribe_url(ada.pk, "daily")), "urlencoded")
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "120")
 
 
 def test_other_methods_are_refused(ada: Reader, browser: Client) -> None:
@@ -89,73 +86,224 @@ def test_other_methods_are_refused(ada: Reader, browser: Client) -> None:
     assert _state() == "confirmed"
 
 
-def test_choices_are_shown_and_changed(ada: Reader, browser: Client, fill_in: Callable[..., Any]) -> None:
-    path = _path(preferences_url(ada.pk))
-    answer = fill_in(path, newsletters=["daily", "aitrends"], partners="on")
-    assert (answer.status_code, answer.headers["Location"]) == (302, path + "?saved=1")
-    assert "Saved" in browser.get(answer.headers["Location"]).content.decode()
-    ada.refresh_from_db()
-    assert (_state(), _state("aitrends"), ada.partners, ada.tracking) == ("confirmed", "confirmed", True, False)
-    fill_in(path, newsletters=["aitrends"])
-    ada.refresh_from_db()
-    assert (_state(), _state("aitrends"), ada.partners) == ("left", "confirmed", False)
-    fill_in(path, leave="all")
-    assert (_state(), _state("aitrends")) == ("left", "left")
 
 
-def test_changing_needs_the_page_s_own_form(ada: Reader, browser: Client) -> None:
-    path = _path(preferences_url(ada.pk))
-    assert browser.post(path, {"leave": "all"}).status_code == 403
-    assert browser.post(path + "erase/").status_code == 403
+@pytest.mark.parametrize("proxy_says", [{}, {"X-Forwarded-Proto": "https"}, {"X-Forwarded-Proto": "http"}])
+@pytest.mark.parametrize("trusts", [True, False])
+def test_one_click_behind_a_proxy_with_tls_is_never_redirected(ada: Reader, settings: Any, proxy_says: dict[str, str],
+                                                               trusts: bool) -> None:
+    path = _path(unsubscribe_url(ada.pk, "daily"))
+    settings.SECURE_SSL_REDIRECT = True  # as with BASE_URL=https://...; the proxy speaks plain HTTP to us
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if trusts else None
+    answer = Client(enforce_csrf_checks=True, headers=proxy_says).post(path, ONE_CLICK)
+    assert (answer.status_code, answer.cookies, _state()) == (200, {}, "left")
+
+
+def test_leaving_needs_no_queue(ada: Reader, settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    assert _post(_path(unsubscribe_url(ada.pk, "daily")), "urlencoded").status_code == 200
+    assert _state() == "left"
+
+
+@contextmanager
+def _database_gone() -> Iterator[None]:
+    """Take the database away for real: an address where none answers."""
+    given = dict(connection.settings_dict)
+    connection.close()
+    connection.settings_dict.update({"NAME": "/nonexistent/gone.sqlite3"} if connection.vendor == "sqlite" else
+                                    {"HOST": "127.0.0.1", "PORT": "1"})
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict.update(given)
+
+
+@contextmanager
+def _database_locked() -> Iterator[None]:
+    """Let another process's transaction hold what leaving must write to, for longer than we wait."""
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA busy_timeout = 50")
+        with closing(sqlite3.connect(name, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
+        other.execute("SELECT * FROM storage_reader FOR UPDATE")
+        yield
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = DEFAULT")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("trouble", [_database_gone, _database_locked])
+def test_an_unsubscribe_that_was_not_recorded_is_not_called_done(
+    transactional_db: None, editorial_file: Path, trouble: Callable[[], Any]
+) -> None:
+    publish_terms()
+    ada = Reader.objects.create(email="ada@example.com", email_key="ada@example.com")
+    Subscription.objects.create(reader=ada, newsletter="daily", state="confirmed", confirmed_at=timezone.now())
+    path = _path(unsubscribe_url(ada.pk, "daily"))
+    with trouble():
+        for kind in ("urlencoded", "multipart", "empty"):
+            answer = _post(path, kind)
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "120")
+        assert "was not recorded" in answer.content.decode()
+        assert "Try again" in answer.content.decode()
+    assert _state() == "confirmed"
+    assert _post(path, "urlencoded").status_code == 200, "tried again later, it is done"
+    assert _state() == "left"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_unsubscribe_takes_effect_before_the_next_mail_is_attempted(
+    transactional_db: None, editorial_file: Path, tmp_path: Path
+) -> None:
+    issue_id = build_issue([f"r{n}@example.com" for n in range(4)])
+    start_issue(issue_id, by="chief@example.com")
+    freeze_audience(issue_id)
+    sender = open_sender(f"maildir:{tmp_path / 'box'}")
+    deliver_batch(issue_id, sender, limit=1)
+    assert sorted(states_of(issue_id).values()) == ["accepted", "queued", "queued", "queued"]
+    next_one = Reader.objects.get(email=next(email for email, state in states_of(issue_id).items() if state == "queued"))
+    assert _post(_path(unsubscribe_url(next_one.pk, "aitrends")), "urlencoded").status_code == 200
+    while deliver_batch(issue_id, sender, limit=1).claimed:
+        pass
+    assert states_of(issue_id)[next_one.email] == "cancelled"
+    mails = [file.read_text() for file in (tmp_path / "box" / "new").glob("*")]
+    assert len(mails) == 3
+    assert not any(next_one.email in mail for mail in mails)
+
+
+def _press(ada: Reader) -> str:
+    """Leave Daily with the button, without a script or a cookie; return the page that follows."""
+    page: str = Client(enforce_csrf_checks=True).post(_path(unsubscribe_url(ada.pk, "daily"))).content.decode()
+    assert "You have left Daily" in page
+    return page
+
+
+def _undo_path(page: str) -> str:
+    found = re.search(r'action="[^"]*(/undo/[^"]+)"', page)
+    return found[1] if found else ""
+
+
+def test_a_person_presses_the_button_and_undoes_it(ada: Reader) -> None:
+    before = Consent.objects.get(action="given", purpose="newsletter")
+    confirmed_at = Subscription.objects.get().confirmed_at
+    undo = _undo_path(_press(ada))
+    assert _state() == "left"
+    assert "Come back to Daily" in Client().get(undo).content.decode()
+    assert _state() == "left", "looking brings nobody back"
+    answer = Client(enforce_csrf_checks=True).post(undo)
+    assert (answer.status_code, "You are back" in answer.content.decode(), _state()) == (200, True, "confirmed")
+    given = Consent.objects.filter(action="given", purpose="newsletter").last()
+    assert given is not None
+    assert (given.method, given.newsletter, given.version, given.wording_sha256) == (
+        "undo", "daily", before.version, before.wording_sha256)
+    assert (Subscription.objects.get().confirmed_at, Subscription.objects.get().left_at) == (confirmed_at, None)
+
+
+def test_undo_works_once(ada: Reader) -> None:
+    undo = _undo_path(_press(ada))
+    for _ in range(2):
+        assert Client().post(undo).status_code == 200
+    assert Consent.objects.filter(method="undo").count() == 1
+    again = _undo_path(_press(ada))
+    assert again != undo
+    answer = Client().post(undo)
+    assert (answer.status_code, "too late" in answer.content.decode(), _state()) == (410, True, "left")
+
+
+def test_a_second_press_still_offers_to_undo(ada: Reader) -> None:
+    _press(ada)
+    assert Client().post(_undo_path(_press(ada))).status_code == 200
     assert _state() == "confirmed"
 
 
-def test_a_newsletter_that_does_not_exist_changes_nothing(ada: Reader, fill_in: Callable[..., Any]) -> None:
-    answer = fill_in(_path(preferences_url(ada.pk)), newsletters=["weekly"], tracking="on")
-    assert answer.status_code == 422
-    assert _state() == "confirmed"
-    ada.refresh_from_db()
-    assert not ada.tracking
+def test_undo_ends_with_the_hour(ada: Reader) -> None:
+    undo = _undo_path(_press(ada))
+    Subscription.objects.update(left_at=timezone.now() - timedelta(minutes=61))
+    answer = Client().post(undo)
+    assert (answer.status_code, _state()) == (410, "left")
+    assert "/preferences/" in answer.content.decode()
+    assert _undo_path(_press(ada)) == "", "it is not offered any more either"
 
 
-def test_a_newsletter_that_ended_can_still_be_left(ada: Reader, browser: Client, fill_in: Callable[..., Any]) -> None:
-    Subscription.objects.create(reader=ada, newsletter="weekly", state="confirmed")
-    path = _path(preferences_url(ada.pk))
-    assert "No longer published" in browser.get(path).content.decode()
-    fill_in(path, newsletters=["daily", "weekly"])
-    assert _state("weekly") == "confirmed"
-    fill_in(path, newsletters=["daily"])
-    assert _state("weekly") == "left"
+def test_an_old_undo_link_is_too_late_in_words(ada: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("django.core.signing.time.time", lambda: timezone.now().timestamp() - 3700)
+        undo = _undo_path(_press(ada))
+    for answer in (Client().get(undo), Client().post(undo)):
+        assert (answer.status_code, "too late" in answer.content.decode()) == (410, True)
+    assert _state() == "left"
 
 
-def test_who_has_not_confirmed_is_told_to(sign_up: Callable[..., Any], browser: Client, fill_in: Callable[..., Any]) -> None:
-    sign_up()
-    path = _path(preferences_url(Reader.objects.get().pk))
-    assert "not confirmed" in browser.get(path).content.decode()
-    assert 'name="newsletters"' not in browser.get(path).content.decode()
+def test_undo_confirms_nothing_that_was_only_asked_for(ada: Reader, sign_up: Callable[..., Any]) -> None:
+    Subscription.objects.update(state="pending", asked_at=timezone.now() + timedelta(seconds=1))
+    assert _undo_path(_press(ada)) == ""
+    row = Subscription.objects.get()
+    assert Client().post(_path(undo_url(ada.pk, "daily", row.confirm_round))).status_code == 410
+    assert _state() == "left"
 
 
-def test_my_data(ada: Reader, browser: Client) -> None:
-    answer = browser.get(_path(preferences_url(ada.pk)) + "data/")
-    assert "attachment" in answer.headers["Content-Disposition"]
-    kept = json.loads(answer.content)
-    assert (kept["email"], kept["subscriptions"][0]["newsletter"]) == ("ada@example.com", "daily")
+def test_undo_brings_back_nobody_who_must_not_be_written_to(ada: Reader) -> None:
+    undo = _undo_path(_press(ada))
+    suppress("ada@example.com", "complaint")
+    assert Client().post(undo).status_code == 410
+    assert _state() == "left"
 
 
-def test_erase_me(ada: Reader, browser: Client, fill_in: Callable[..., Any]) -> None:
-    path = _path(preferences_url(ada.pk))
-    assert "cannot be undone" in browser.get(path + "erase/").content.decode()
-    assert Reader.objects.exists()
-    assert "erased" in fill_in(path + "erase/").content.decode()
-    assert not Reader.objects.exists()
-    assert Suppression.objects.get().reason == "erased"
-    for left in ("", "data/", "erase/"):
-        assert browser.get(path + left).status_code == 404
-    assert _post(_path(unsubscribe_url(ada.pk or 1, "daily")), "urlencoded").status_code == 200
+@pytest.mark.parametrize("purpose", ["unsubscribe", "confirm", "preferences", "address"])
+def test_no_other_link_undoes(ada: Reader, purpose: Any) -> None:
+    _press(ada)
+    number = Subscription.objects.get().confirm_round
+    token = sign_link(purpose, reader=ada.pk, newsletter="daily", round=number, notice=1)
+    assert Client().post(f"/undo/{token}/").status_code == 404
+    assert _state() == "left"
 
 
-def test_a_link_for_one_reader_shows_nothing_of_another(ada: Reader, browser: Client) -> None:
-    other = Reader.objects.create(email="bo@example.com", email_key="bo@example.com")
-    page = browser.get(_path(preferences_url(other.pk))).content.decode()
-    assert ("bo@example.com" in page, "ada@example.com" in page) == (True, False)
-    assert read_link("preferences", _path(preferences_url(other.pk)).split("/")[2]) == {"reader": other.pk}
+def _tell(ada: Reader, **fields: str) -> Any:
+    return Client(enforce_csrf_checks=True).post(_path(unsubscribe_url(ada.pk, "daily")) + "reason/", fields)
+
+
+def test_who_left_may_say_why_and_nothing_says_who_it_was(ada: Reader) -> None:
+    assert "You need not" in _press(ada)
+    answer = _tell(ada, reason="too-often", words=" Every day\r\nis\x00 too much. ")
+    assert (answer.status_code, "Thank you" in answer.content.decode()) == (200, True)
+    row = Departure.objects.get()
+    assert (row.newsletter, row.reason, row.words) == ("daily", "too-often", "Every day is too much.")
+    assert (row.at.hour, row.at.minute, row.at.second, row.at.microsecond) == (0, 0, 0, 0), "no time to lay beside another"
+    assert not {str(ada.pk), "ada"} & set(re.split(r"\W", f"{row.words} {row.key}"))
+    _tell(ada, reason="other")
+    assert list(Departure.objects.values_list("reason", "words")) == [("other", "")], "two presses are one row"
+    Client().post(_undo_path(_press(ada)))
+    _press(ada)
+    _tell(ada, reason="quality")
+    assert Departure.objects.count() == 2, "leaving again is another departure"
+
+
+@pytest.mark.parametrize("fields", [{}, {"reason": ""}, {"reason": "nonsense"}, {"words": "only words"}])
+def test_a_reason_that_is_none_is_asked_for_again(ada: Reader, fields: dict[str, str]) -> None:
+    _press(ada)
+    answer = _tell(ada, **fields)
+    assert (answer.status_code, Departure.objects.count()) == (422, 0)
+    assert fields.get("words", "") in answer.content.decode()
+
+
+def test_words_are_kept_up_to_five_hundred_characters(ada: Reader) -> None:
+    _press(ada)
+    _tell(ada, reason="other", words="ж" * 600)
+    assert Departure.objects.get().words == "ж" * 500
+
+
+def test_a_reason_counts_only_from_somebody_who_left_just_now(ada: Reader) -> None:
+    assert _tell(ada, reason="other").status_code == 200
+    _press(ada)
+    Subscription.objects.update(left_at=F("left_at") - timedelta(days=2))
+    assert _tell(ada, reason="other").status_code == 200
+    assert not Departure.objects.exists()
+    assert Client().post("/unsubscribe/damaged/reason/", {"reason": "other"}).status_code == 404

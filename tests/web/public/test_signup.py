@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from worker.readers.leaving import leave
 from worker.readers.links import sign_link
-from worker.readers.preferences import leave
 from worker.readers.subscribe import decide_sign_ups
 from worker.readers.suppress import suppress
 from worker.readers.terms import current_terms

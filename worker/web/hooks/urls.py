@@ -2,7 +2,10 @@
 
 from django.urls import path
 
-from worker.web.hooks import sendgrid
+from worker.web.hooks import inbound, sendgrid
 
 app_name = "hooks"
-urlpatterns = [path("hooks/sendgrid/", sendgrid.receive, name="sendgrid")]
+urlpatterns = [
+    path("hooks/sendgrid/", sendgrid.receive, name="sendgrid"),
+    path("hooks/sendgrid/inbound/", inbound.receive, name="inbound"),
+]

@@ -1,4 +1,6 @@
-"""The unsubscribe link of a mail in; at once, and without asking anything, a subscription ended out (RFC 8058)."""
+"""The unsubscribe link of a mail in; a subscription ended at once (RFC 8058), a way back for an hour, a reason if told, out."""
+
+from typing import Any
 
 import structlog
 from django.core.exceptions import BadRequest, SuspiciousOperation
@@ -9,10 +11,13 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from worker.readers.links import BadLinkError, preferences_url, read_link
-from worker.readers.preferences import leave, title_of
+from worker.errors import BroadsheetError
+from worker.readers.leaving import LONGEST_WORDS, REASONS, find_undo, leave, tell_reason
+from worker.readers.leaving import undo as take_back
+from worker.readers.links import BadLinkError, ExpiredLinkError, preferences_url, read_link, undo_url
+from worker.readers.preferences import title_of
 from worker.web.public.confirming import show_bad_link
-from worker.web.public.guards import LARGEST_FORM, body_length, network_address, personal
+from worker.web.public.guards import LARGEST_FORM, body_length, network_address, personal, small_body
 
 log = structlog.get_logger(__name__)
 
@@ -34,21 +39,41 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     title = title_of(ids["newsletter"])
     if request.method != "POST":
         return render(request, "web/public/unsubscribe.html", {"title": title})
-    method = "one-click" if _is_one_click(request) else "unsubscribe page"
+    one_click = _is_one_click(request)
     try:
-        leave(ids["reader"], ids["newsletter"], method=method, network_address=network_address(request))
+        leave(ids["reader"], ids["newsletter"], method="one-click" if one_click else "unsubscribe page",
+              network_address=network_address(request))
+        context = {} if one_click else _offer_more(token, title, ids)
     except DatabaseError:
-        log.exception("an unsubscribe was not recorded")
-        return HttpResponse("Not recorded just now: please try again in a few minutes.\n", status=503,
-                            content_type="text/plain; charset=utf-8", headers={"Retry-After": "120"})
-    return _say(request, title, {"title": title, "preferences": preferences_url(ids["reader"])})
+        return _not_recorded(request, one_click=one_click)
+    return _say(request, title, context)
 
 
-def _say(request: HttpRequest, title: str, context: dict[str, str]) -> HttpResponse:
+def _offer_more(token: str, title: str, ids: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page after the button holds: the way back, and the question nobody has to answer."""
+    found = find_undo(ids["reader"], ids["newsletter"])
+    return {"title": title, "token": token, "reasons": REASONS, "longest": LONGEST_WORDS,
+            "undo": undo_url(ids["reader"], ids["newsletter"], found) if found is not None else "",
+            "preferences": preferences_url(ids["reader"])}
+
+
+def _say(request: HttpRequest, title: str, context: dict[str, Any]) -> HttpResponse:
     if _is_one_click(request):
         words = f"You have left {title}.\n" if title else "Done.\n"
         return HttpResponse(words, content_type="text/plain; charset=utf-8")
     return render(request, "web/public/left.html", context)
+
+
+def _not_recorded(request: HttpRequest, *, one_click: bool = False) -> HttpResponse:
+    """Say that nothing was changed, in words for a person or for a machine, and that it is worth trying again."""
+    log.exception("a reader's wish was not recorded", path=request.path.split("/")[1])
+    if one_click:
+        answer = HttpResponse("Not recorded just now: please try again in a few minutes.\n", status=503,
+                              content_type="text/plain; charset=utf-8")
+    else:
+        answer = render(request, "web/public/not_recorded.html", status=503)
+    answer.headers["Retry-After"] = "120"
+    return answer
 
 
 def _is_one_click(request: HttpRequest) -> bool:
@@ -59,3 +84,48 @@ def _is_one_click(request: HttpRequest) -> bool:
         return request.POST.get("List-Unsubscribe") == "One-Click"
     except (BadRequest, SuspiciousOperation, MultiPartParserError, OSError):
         return False
+
+
+@csrf_exempt  # as above: the token is the proof
+@small_body
+@personal
+@require_http_methods(["GET", "HEAD", "POST"])
+def undo(request: HttpRequest, token: str) -> HttpResponse:
+    """GET shows a button; POST takes the leaving back, within the hour and once."""
+    try:
+        if request.method != "POST":
+            title = title_of(read_link("undo", token)["newsletter"])
+            return render(request, "web/public/undo.html", {"state": "open", "title": title})
+        done = take_back(token, network_address=network_address(request))
+    except ExpiredLinkError:
+        return render(request, "web/public/undo.html", {"state": "stale"}, status=410)
+    except BadLinkError as error:
+        return show_bad_link(request, error)
+    except DatabaseError:
+        return _not_recorded(request)
+    context = {"state": done.state, "title": title_of(done.newsletter), "preferences": preferences_url(done.reader_id)}
+    return render(request, "web/public/undo.html", context, status=410 if done.state == "stale" else 200)
+
+
+@csrf_exempt  # as above: the token is the proof
+@small_body
+@personal
+@require_http_methods(["GET", "HEAD", "POST"])
+def reason(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask why; POST keeps the answer, without who gave it, and says thanks."""
+    try:
+        ids = read_link("unsubscribe", token)
+    except BadLinkError as error:
+        return show_bad_link(request, error)
+    context: dict[str, Any] = {"title": title_of(ids["newsletter"]), "token": token, "reasons": REASONS,
+                               "longest": LONGEST_WORDS}
+    if request.method != "POST":
+        return render(request, "web/public/reason.html", context)
+    try:
+        tell_reason(ids["reader"], ids["newsletter"], request.POST.get("reason", ""), request.POST.get("words", ""))
+    except BroadsheetError as error:
+        context |= {"problem": str(error), "words": request.POST.get("words", "")[:LONGEST_WORDS]}
+        return render(request, "web/public/reason.html", context, status=422)
+    except DatabaseError:
+        return _not_recorded(request)
+    return render(request, "web/public/reason_thanks.html", context)

@@ -1,5 +1,6 @@
 """A reader's preferences link in; their choices, their data and the end of both out."""
 
+from calendar import day_name
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -8,15 +9,28 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from worker import editorial
+from worker.editorial import WEEKDAYS
 from worker.errors import BroadsheetError, NotFoundError
 from worker.readers import erase as erasing
 from worker.readers.disclose import disclose
 from worker.readers.links import BadLinkError, read_link
-from worker.readers.preferences import Preferences, change, read_preferences, title_of
-from worker.readers.terms import find_wordings, read_shown, seal_shown
+from worker.readers.preferences import (
+    PAUSE_WEEKS,
+    Preferences,
+    find_agreed_wording,
+    find_waiting_terms,
+    read_preferences,
+    title_of,
+)
+from worker.readers.suppress import is_suppressed
+from worker.readers.terms import seal_shown
+from worker.storage.models import Frequency, Purpose
+from worker.web.public.choices import change_choice, describe_saved
 from worker.web.public.confirming import show_bad_link
 from worker.web.public.forms import describe_days, published_wordings
-from worker.web.public.guards import network_address, personal, small_body
+from worker.web.public.guards import personal, small_body
+
+_UNNAMED = {Purpose.PARTNERS: "Content from partners of the publisher.", Purpose.TRACKING: "Measuring what I open and follow."}
 
 
 def _find(token: str) -> Preferences:
@@ -31,7 +45,7 @@ def _find(token: str) -> Preferences:
 @personal
 @require_http_methods(["GET", "HEAD", "POST"])
 def preferences(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the choices; POST changes them and shows them again."""
+    """Show the choices, each with a button of its own; POST changes one and shows them again."""
     try:
         chosen = _find(token)
     except BadLinkError as error:
@@ -39,23 +53,10 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         return _show(request, token, chosen)
     try:
-        _change(request, chosen)
+        saved = change_choice(request, chosen)
     except BroadsheetError as error:
         return _show(request, token, chosen, problem=str(error), status=422)
-    return redirect(reverse("public:preferences", args=[token]) + "?saved=1")
-
-
-def _change(request: HttpRequest, chosen: Preferences) -> None:
-    form = request.POST
-    address = network_address(request)
-    if form.get("leave") == "all":
-        change(chosen.reader.pk, newsletters=(), network_address=address)
-        return
-    asks_partners = bool(editorial.load().publisher.all_partners) or chosen.reader.partners
-    shown = read_shown(form.get("shown", ""))
-    change(chosen.reader.pk, newsletters=form.getlist("newsletters"), tracking="tracking" in form,
-           partners="partners" in form if asks_partners else None,
-           wordings=find_wordings(shown.named) if shown else None, network_address=address)
+    return redirect(f"{reverse('public:preferences', args=[token])}?saved={saved}")
 
 
 def _show(request: HttpRequest, token: str, chosen: Preferences, *, problem: str = "",
@@ -63,9 +64,12 @@ def _show(request: HttpRequest, token: str, chosen: Preferences, *, problem: str
     wordings = published_wordings()
     context = {
         "token": token, "chosen": chosen, "offers": _list_offers(chosen), "problem": problem,
-        "saved": "saved" in request.GET, "suppressed": "suppressed" in chosen.states.values(),
-        "reads": any(chosen.has(key) for key in chosen.states), "wordings": wordings,
-        "terms": wordings.get("newsletter"), "shown": seal_shown(wordings) if wordings else "",
+        "saved": describe_saved(request.GET.get("saved", ""), chosen), "suppressed": is_suppressed(chosen.reader.email),
+        "reads": any(chosen.has(key) for key in chosen.states), "topics": _list_topics(chosen),
+        "paused_until": chosen.paused_until(), "weeks": PAUSE_WEEKS, "agreements": _list_agreements(chosen),
+        "waiting_terms": find_waiting_terms(chosen.reader), "terms": wordings.get("newsletter"),
+        "shown": seal_shown(wordings) if wordings else "",
+        "typed": request.POST.get("email", "")[:254] if problem else "",
     }
     return render(request, "web/public/preferences.html", context, status=status)
 
@@ -75,11 +79,36 @@ def _list_offers(chosen: Preferences) -> list[dict[str, Any]]:
     configured = editorial.load().newsletters
     offers: list[dict[str, Any]] = [
         {"key": key, "title": newsletter.title, "description": newsletter.description,
-         "frequency": describe_days(newsletter), "ticked": chosen.has(key)}
+         "frequency": describe_days(newsletter), "ticked": chosen.has(key),
+         "digest_day": day_name[WEEKDAYS.index(newsletter.digest_on)] if newsletter.digest_on else "",
+         "weekly": chosen.frequencies.get(key) == Frequency.WEEKLY}
         for key, newsletter in configured.items()]
     ended = [key for key in chosen.states if chosen.has(key) and key not in configured]
     return offers + [{"key": key, "title": title_of(key), "description": "", "frequency": "No longer published",
                       "ticked": True} for key in ended]
+
+
+def _list_topics(chosen: Preferences) -> list[dict[str, Any]]:
+    """Return the topics with a tick at each that the reader hears of: at all of them if none was ever chosen."""
+    return [{"key": key, "name": name, "ticked": not chosen.topics or key in chosen.topics}
+            for key, name in editorial.load().reader_topics().items()]
+
+
+def _list_agreements(chosen: Preferences) -> list[dict[str, Any]]:
+    """Return the separate agreements with the wording in force beside each.
+
+    One that cannot be given any more (the publisher has no partners now) is listed as long as the reader has given it,
+    with the wording it was given to, so that it can be taken back.
+    """
+    wordings = published_wordings()
+    listed = []
+    for purpose in (Purpose.PARTNERS, Purpose.TRACKING):
+        ticked: bool = getattr(chosen.reader, purpose.value)
+        wording = wordings.get(purpose.value)
+        if wording or ticked:
+            words = wording.wording if wording else find_agreed_wording(chosen.reader, purpose) or _UNNAMED[purpose]
+            listed.append({"name": purpose.value, "wording": words.strip(), "ticked": ticked})
+    return listed
 
 
 @personal

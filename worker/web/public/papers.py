@@ -26,6 +26,8 @@ Disallow: /terms/agree/
 Disallow: /unsubscribe/
 Disallow: /seen/
 Disallow: /go/
+Disallow: /undo/
+Disallow: /address/
 Disallow: /hooks/
 Disallow: /desk/
 """

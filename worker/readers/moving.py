@@ -1,0 +1,140 @@
+"""A new address for a reader in; one letter that asks it, and after its button the reader's mail going there, out."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from worker.errors import ConflictError
+from worker.readers.addresses import address_key, read_address
+from worker.readers.consent import lock_reader
+from worker.readers.links import BadLinkError, read_link
+from worker.readers.preferences import check_proven
+from worker.readers.suppress import email_hash, is_suppressed
+from worker.storage.models import Notice, NoticeKind, Reader, SubscriptionState
+
+MOST_A_DAY = 3  # letters to new addresses that one reader can cause: enough for two slips, no use for annoying others
+
+
+@dataclass(frozen=True)
+class Move:
+    """What a link of such a letter asks about.
+
+    `state` is open (the button moves the reader), done (it did), stale (asked again since, or already used), taken (the
+    address is another reader's) or unwritable (mail to it is not wanted, or came back).
+    """
+
+    state: Literal["open", "done", "stale", "taken", "unwritable"]
+    reader_id: int
+    old: str
+    new: str
+
+
+@transaction.atomic
+def ask_move(reader_id: int, typed: str, *, now: datetime | None = None) -> None:
+    """Owe one letter to the address that was typed; only its button changes anything.
+
+    Raises BroadsheetError for what is no address, ConflictError for a reader who never confirmed or has had three such
+    letters sent today. All the rest has the same answer (none) and the same work, whoever's address it is: also one that
+    is another reader's or must not be written to, so that nobody can learn from it who reads here. A mailbox is asked
+    once a day, whoever gives it.
+    """
+    address = read_address(typed)
+    now = now or timezone.now()
+    reader = lock_reader(reader_id)
+    if reader is None:
+        return
+    check_proven(reader)
+    today = f"address:{now.astimezone(UTC):%Y-%m-%d}:"
+    key = today + email_hash(address.email)
+    own = Notice.objects.filter(reader=reader, kind=NoticeKind.ADDRESS)
+    is_new = address.key != reader.email_key
+    if is_new and own.filter(key__startswith=today).exclude(key=key).count() >= MOST_A_DAY:
+        raise ConflictError(f"{MOST_A_DAY} addresses were asked today already: please try again tomorrow")
+    _close(reader)
+    if is_new:
+        Notice.objects.get_or_create(key=key, defaults={
+            "kind": NoticeKind.ADDRESS, "reader": reader, "to": address.email, "created_at": now, "details": {}})
+    # Asked again for the same address on the same day: no further letter, but the link of the first one holds again.
+    for notice in own.filter(key=key):
+        notice.details = {"newsletters": _newsletters_of(reader), "open": True}
+        notice.save(update_fields=["details"])
+
+
+def _newsletters_of(reader: Reader) -> list[str]:
+    """Return what the reader gets: the letter comes from a sender that is known to them."""
+    return list(reader.subscriptions.filter(state=SubscriptionState.CONFIRMED).order_by("newsletter")
+                .values_list("newsletter", flat=True))
+
+
+def _close(reader: Reader) -> None:
+    """Make every link of before stale: only the address that was given last may become the reader's."""
+    for notice in Notice.objects.filter(reader=reader, kind=NoticeKind.ADDRESS):
+        if notice.details.get("open"):
+            notice.details = {**notice.details, "open": False}
+            notice.save(update_fields=["details"])
+
+
+def read_move(token: str) -> Move:
+    """Return what the link asks about, changing nothing; raises BadLinkError, or ExpiredLinkError after seven days."""
+    return _look(_find_notice(token))
+
+
+def move(token: str, *, now: datetime | None = None) -> Move:
+    """Send the reader's mail to the address that got the link, and owe the old one a letter that says so.
+
+    Subscriptions and consents stay with the reader; queued copies go to the new address. May be repeated: the second
+    time it is done. Raises BadLinkError, or ExpiredLinkError after seven days.
+    """
+    now = now or timezone.now()
+    try:
+        with transaction.atomic():
+            return _move(_find_notice(token), now)
+    except IntegrityError:  # somebody signed up with the address, or moved to it, at this very moment
+        return _look(_find_notice(token))
+
+
+def _move(notice: Notice, now: datetime) -> Move:
+    reader = lock_reader(notice.reader_id)
+    notice.refresh_from_db()
+    asked = _look(notice)
+    if reader is None or asked.state != "open":
+        return asked
+    _close(reader)
+    old, reader.email, reader.email_key = reader.email, notice.to, address_key(notice.to)
+    reader.save(update_fields=["email", "email_key"])
+    Notice.objects.create(kind=NoticeKind.MOVED, key=f"moved:{notice.pk}:{now.astimezone(UTC).isoformat()}", reader=reader,
+                          to=old, created_at=now, details={"newsletters": _newsletters_of(reader)})
+    return Move("done", reader.pk, old, reader.email)
+
+
+def _find_notice(token: str) -> Notice:
+    ids: dict[str, Any] = read_link("address", token)
+    notice = Notice.objects.select_related("reader").filter(
+        pk=ids.get("notice", 0), reader=ids.get("reader", 0), kind=NoticeKind.ADDRESS).first()
+    if notice is None:
+        raise BadLinkError("this link belongs to a reader who is not on our lists any more")
+    return notice
+
+
+def _look(notice: Notice) -> Move:
+    reader = Reader.objects.get(pk=notice.reader_id)
+    key = address_key(notice.to)
+    state: Literal["open", "done", "stale", "taken", "unwritable"] = "open"
+    if key == reader.email_key:
+        state = "done"
+    elif not notice.details.get("open"):
+        state = "stale"
+    elif is_suppressed(notice.to):
+        state = "unwritable"
+    elif Reader.objects.filter(email_key=key).exists():
+        state = "taken"
+    return Move(state, reader.pk, reader.email, notice.to)
+
+
+def mask_address(email: str) -> str:
+    """Return the address so that its owner knows it and a stranger learns little: a…@example.org. Pure."""
+    local, _, domain = email.rpartition("@")
+    return f"{local[:1] if len(local) > 1 else ''}…@{domain}"
