@@ -99,6 +99,30 @@ def test_copy_says_who_it_is_from_and_how_to_leave() -> None:
     assert content_of(message, "html") == wanted_text(HTML)
 
 
+def test_a_mail_names_a_second_way_to_leave_after_the_one_click_link() -> None:
+    second = "mailto:leave@news.example.org?subject=unsubscribe%20eyJyZWFkZXIiOjF9.1vVxGy.aBcDeF-_" + "x" * 300
+    copy = make_copy(freeze_template(sheet(), number=3, at=AT), "delivery_id", 7, "reader@example.com", unsubscribe_url=LEAVE,
+                     preferences_url=CHOOSE, unsubscribe_mailto=second)
+    data = copy.message()
+    assert_within_the_rules(data)
+    message = read(data)
+    assert message["List-Unsubscribe"] == f"<{LEAVE}>, <{second}>"
+    assert message["List-Unsubscribe"].count("<https:") == 1, "RFC 8058 3.1: one HTTPS link, and nobody's choice which"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    lines = data.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    folded = [line for line in lines if "unsubscribe" in line and "Post" not in line]
+    assert folded == [f"List-Unsubscribe: <{LEAVE}>,", f" <{second}>"], "folded between the links, never within one"
+
+
+@pytest.mark.parametrize("link", ["leave@example.com", "https://a.example/", "mailto:a@b.example", "mailto:a@b.example?subject=x y",
+                                  "mailto:a@b.example?subject=x>, <https://evil.example/", "mailto:a@b.example?subject=x\r\nBcc: c",
+                                  "mailto:a@b.example?subject=x&cc=c@d.example"])
+def test_a_second_way_that_a_header_would_misread_is_refused(link: str) -> None:
+    with pytest.raises(BroadsheetError, match="LEAVE_MAILTO"):
+        make_copy(freeze_template(sheet(), number=3, at=AT), "delivery_id", 7, "a@example.com", unsubscribe_url=LEAVE,
+                  preferences_url=CHOOSE, unsubscribe_mailto=link)
+
+
 def test_message_id_is_the_same_for_every_attempt_and_no_other_copy() -> None:
     first, again = (freeze_template(sheet(), number=3, at=at) for at in (AT, AT.replace(hour=9)))
     other = freeze_template(sheet(text=TEXT + "."), number=3, at=AT)

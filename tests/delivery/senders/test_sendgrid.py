@@ -1,5 +1,6 @@
 """SendGrid over HTTP: every reader once and in order, and what each answer makes of them."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -69,6 +70,19 @@ def test_2500_readers_take_three_calls_and_each_is_named_once_in_order(sending: 
     rows = dict(Delivery.objects.values_list("reader__email", "pk"))
     assert all(rows[one["to"]] == int(one["delivery_id"]) for one in server.received)
     assert set(Delivery.objects.values_list("provider_id", flat=True)) == {"fake.1", "fake.2", "fake.3"}
+
+
+@pytest.mark.django_db
+def test_the_second_way_to_leave_goes_along(sending: Make, server: SendGridServer, settings: Any) -> None:
+    settings.LEAVE_MAILTO = "leave@news.example.org"
+    deliver_batch(sending(2), open_sender())
+    (call,) = server.calls
+    for one in call["personalizations"]:
+        found = re.fullmatch(r"<http://\S+/unsubscribe/(\S+)/>, <mailto:leave@news\.example\.org\?subject=unsubscribe%20(\S+)>",
+                             one["headers"]["List-Unsubscribe"])
+        assert found
+        assert found[1] == found[2]
+        assert one["headers"]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
 @pytest.mark.django_db
