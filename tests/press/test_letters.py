@@ -9,7 +9,15 @@ import pytest
 from worker.press.lint import lint_html
 from worker.press.palette import DARK, LIGHT
 from worker.press.proof import AGREE_MARK, PREFERENCES_MARK, UNSUBSCRIBE_MARK
-from worker.press.render import Letter, TermsNotice, render_confirm, render_terms_notice, render_welcome
+from worker.press.render import (
+    Letter,
+    TermsNotice,
+    render_address,
+    render_confirm,
+    render_moved,
+    render_terms_notice,
+    render_welcome,
+)
 
 LINK = "https://news.example/confirm/abc:def/?a=1&b=2"
 OWN = {"preferences_url": "https://news.example/preferences/p/", "unsubscribe_url": "https://news.example/unsubscribe/u/"}
@@ -45,8 +53,16 @@ def information(title: str) -> Letter:
     return terms(title, "told", "privacy", points=[("", "changed", "Q&A <b>")] * 9)
 
 
+def address(title: str) -> Letter:
+    return render_address(title, address_url=LINK, old="a…@example.com")
+
+
+def moved(title: str) -> Letter:
+    return render_moved(title, new="a…@new.example", contact="daily@example.com")
+
+
 @pytest.mark.usefixtures("editorial_file")
-@pytest.mark.parametrize("render", [confirm, welcome, terms, reminder, pause, lapse, information])
+@pytest.mark.parametrize("render", [confirm, welcome, terms, reminder, pause, lapse, information, address, moved])
 class TestEveryLetter:
     """What all of them have in common."""
 

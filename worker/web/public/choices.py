@@ -27,17 +27,18 @@ def _change_newsletters(request: HttpRequest, chosen: Preferences) -> None:
     form = request.POST
     wanted = form.getlist("newsletters")
     joins = any(not chosen.has(key) for key in wanted)
-    change(chosen.reader.pk, newsletters=wanted, wordings=_read_wordings(form, gives=joins),
+    change(chosen.reader.pk, newsletters=wanted, wordings=_read_wordings(form, {"newsletter"} if joins else set()),
            frequencies={key: form[f"often-{key}"] for key in wanted if f"often-{key}" in form},
            network_address=network_address(request))
 
 
-def _read_wordings(form: QueryDict, *, gives: bool) -> Wordings | None:
-    """Return what stood beside the boxes; raises BroadsheetError if something is agreed to and nobody can say what."""
+def _read_wordings(form: QueryDict, given: set[str]) -> Wordings | None:
+    """Return what stood beside the boxes; raises BroadsheetError if one of the kinds `given` did not, or nobody can say."""
     shown = read_shown(form.get("shown", ""))
-    if shown is None and gives:
+    wordings = find_wordings(shown.named) if shown else None
+    if given - set(wordings or ()):
         raise BroadsheetError("this page was open for very long: please read what you agree to again, then save again")
-    return find_wordings(shown.named) if shown else None
+    return wordings
 
 
 def _leave_all(request: HttpRequest, chosen: Preferences) -> None:
@@ -57,9 +58,10 @@ def _change_agreements(request: HttpRequest, chosen: Preferences) -> None:
     form, reader = request.POST, chosen.reader
     partners, tracking = "partners" in form, "tracking" in form
     asks_partners = bool(editorial.load().publisher.all_partners) or reader.partners
-    gives = (partners and not reader.partners) or (tracking and not reader.tracking)
+    partners = partners and asks_partners
+    given = {kind for kind, wish in (("partners", partners), ("tracking", tracking)) if wish and not getattr(reader, kind)}
     change(reader.pk, partners=partners if asks_partners else None, tracking=tracking,
-           wordings=_read_wordings(form, gives=gives), network_address=network_address(request))
+           wordings=_read_wordings(form, given), network_address=network_address(request))
 
 
 def _ask_address(request: HttpRequest, chosen: Preferences) -> None:
