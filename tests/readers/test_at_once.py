@@ -9,6 +9,8 @@ from django.db import connections
 
 from worker.readers.confirm import confirm
 from worker.readers.leaving import leave
+from worker.readers.links import sign_link
+from worker.readers.moving import move
 from worker.readers.preferences import change
 from worker.readers.subscribe import sign_up
 from worker.readers.suppress import suppress
@@ -44,3 +46,17 @@ def test_one_reader_all_the_way(transactional_db: None, terms: Terms, last_link:
     assert Consent.objects.filter(action="withdrawn").count() == 3, "one newsletter before, one now, and tracking"
     _at_once(lambda: suppress("ada@example.com", "complaint"))
     assert (Suppression.objects.count(), Consent.objects.filter(action="withdrawn").count()) == (1, 4)
+
+
+def test_one_address_becomes_one_reader_s(transactional_db: None, terms: Terms) -> None:
+    tokens = []
+    for name in ("ada", "bo"):
+        reader = Reader.objects.create(email=f"{name}@example.com", email_key=f"{name}@example.com")
+        notice = Notice.objects.create(kind="address", key=f"address:{name}", reader=reader, to="new@example.com",
+                                       details={"open": True})
+        tokens += [sign_link("address", reader=reader.pk, notice=notice.pk)] * 3
+    left = list(tokens)
+    states = [done.state for done in _at_once(lambda: move(left.pop()))]
+    assert sorted(states) == ["done"] * 3 + ["taken"] * 3
+    assert Reader.objects.filter(email="new@example.com").count() == 1
+    assert Notice.objects.filter(kind="moved").count() == 1
