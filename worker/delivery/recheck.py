@@ -105,7 +105,7 @@ def _make_ready(row: _Row, newsletter: str, template: MessageTemplate) -> Ready:
     reader_id, email = row.reader_id or 0, row.email or ""  # both there, or there was a fault
     token = sign_link("measure", delivery=row.row_id) if row.tracking else ""
     leave = unsubscribe_url(reader_id, newsletter)
-    copy = make_copy(template, "delivery_id", row.row_id, email, unsubscribe_url=leave, unsubscribe_mailto=unsubscribe_mailto(leave),
-                     preferences_url=preferences_url(reader_id), seen_url=seen_url(token) if token else "",
-                     go_url=go_url(token) if token else "")
+    copy = make_copy(template, "delivery_id", row.row_id, email, unsubscribe_url=leave,
+                     unsubscribe_mailto=unsubscribe_mailto(leave), preferences_url=preferences_url(reader_id),
+                     seen_url=seen_url(token) if token else "", go_url=go_url(token) if token else "")
     return Ready(row.row_id, row.attempts, copy)
