@@ -1,187 +1,287 @@
-"""A CSV of people who agreed elsewhere in, confirmed subscriptions with their origin on record out; and a CSV back."""
+"""A CSV of people who agreed elsewhere in, confirmed subscriptions with their origin on record out.
 
-import csv
+It goes in batches, each in one transaction together with how far the file is done: killed at any moment and run again,
+it goes on from there.
+"""
+
 import unicodedata
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import islice
+from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple
 
+import numpy as np
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from worker import editorial
-from worker.errors import BroadsheetError
-from worker.readers.addresses import Address, read_address
-from worker.readers.consent import build_consent
+from worker.errors import BroadsheetError, ConflictError
+from worker.readers.addresses import Address
+from worker.readers.plain import read_any
 from worker.readers.sheets import Row, open_sheet
 from worker.readers.suppress import suppressed_among
-from worker.storage.models import Consent, ConsentAction, Purpose, Reader, Subscription, SubscriptionState
+from worker.storage.bulk_readers import Joining, OvertakenError, Standing, find_standings, subscribe_many
+from worker.storage.models import AuditEntry, ImportRun, SubscriptionState, Suppression
 
-BATCH = 500  # rows per transaction
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+BATCH = 5000  # rows per transaction
+LONGEST_SOURCE = 140  # characters; the row's own origin is to fit beside it into a consent's 200
+FEW = 50  # refused rows that a report holds itself
+
+Line = Callable[[int], None]
+
+
+class Refusal(NamedTuple):
+    """A row nobody is taken from."""
+
+    line: int  # from 1
+    email: str  # as in the file
+    why: str
+    broken: bool  # the row cannot be read, as against a person who must not be taken
 
 
 @dataclass
 class ImportReport:
-    """What became of the rows: imported + already + len(refused) is the number of rows."""
+    """What became of the rows, or would: imported + already + refused is their number."""
 
+    system: str = ""  # that wrote the file, as its first line shows
     imported: int = 0
     already: int = 0
+    refused: int = 0
+    broken: int = 0  # of the refused
     recoded: int = 0  # of all rows: were not UTF-8 and were read as Windows-1252
-    refused: list[tuple[int, str]] = field(default_factory=list)  # (line from 1, why)
+    first: list[Refusal] = field(default_factory=list)  # the first few refused
+    first_broken: Refusal | None = None
+    resumed_after: int = 0  # the line an earlier run had got to
+    finished_before: datetime | None = None  # an earlier run did all of it: nothing was done now
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows there were."""
+        return self.imported + self.already + self.refused
 
 
-@dataclass(frozen=True)
-class _Person:
-    line: int
+class _Person(NamedTuple):
+    row: Row
     address: Address
     name: str
 
 
-def import_readers(path: str | Path, *, newsletter: str, consent_source: str,
-                   on_row: Callable[[int], None] | None = None, now: datetime | None = None) -> ImportReport:
-    """Subscribe the people in a CSV to one newsletter; `on_row` is called with each line number done.
+@dataclass
+class _Decision:
+    """What to do with some rows."""
 
-    `consent_source` says where and how they agreed (1 to 200 characters); it is stored with every consent. Rows that
-    cannot be taken are refused with line and reason, the others are stored in batches. People who left, and addresses
-    that must not be written to, stay as they are. Running it again imports nobody twice. Raises BroadsheetError,
-    before anything is written, for a file, a newsletter or a source that will not do.
-    """
+    joining: list[Joining] = field(default_factory=list)
+    already: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+
+
+def check_source(consent_source: str) -> str:
+    """Return what the publisher says of the people's origin, on one line; raises BroadsheetError if it will not do."""
+    source = _clean(consent_source)
+    if not 1 <= len(source) <= LONGEST_SOURCE:
+        raise BroadsheetError(f"--consent-source: say in 1 to {LONGEST_SOURCE} characters where and how these readers agreed, "
+                              "e.g. 'sign-up form of old.example.com, 2024, exported 2026-11-01'")
+    return source
+
+
+def look(path: str | Path, *, newsletter: str, on_line: Line | None = None,
+         on_refused: Callable[[Refusal], None] | None = None) -> ImportReport:
+    """Return what importing this file would do, changing nothing; arguments and errors as of `import_readers`."""
     editorial.load().newsletter(newsletter)
-    source = " ".join(consent_source.split())
-    if not 1 <= len(source) <= 200:
-        raise BroadsheetError("--consent-source: say in 1 to 200 characters where and how these readers agreed, e.g. "
-                              "'sign-up form of old.example.com, 2024, exported 2026-11-01'")
     report = ImportReport()
+    seen = array("q")  # eight bytes a row: two rows of one person may be far apart in the file
     with open_sheet(Path(path)) as sheet:
-        rows = sheet.rows()
-        while batch := list(islice(rows, BATCH)):
-            people = list(_read_people(batch, report))
-            with transaction.atomic():
-                _store(people, newsletter, source, report, now or timezone.now())
-            if on_row:
-                for row in batch:
-                    on_row(row.line)
-    report.refused.sort()
+        report.system = sheet.layout.system
+        for batch in sheet.batches(BATCH):
+            decision = _decide(batch, newsletter, "", lock=False)
+            seen.extend([hash(one.email_key) for one in decision.joining])
+            report.already += decision.already
+            _tell(report, batch, decision.refused, on_refused)
+            if on_line:
+                on_line(batch[-1].line)
+    report.imported = int(np.unique(np.frombuffer(seen, dtype=np.int64)).size) if seen else 0
+    report.already += len(seen) - report.imported
     return report
 
 
-def find_broken(path: str | Path) -> list[tuple[int, str]]:
-    """Return (line from 1, why) of the rows no import can take, without writing anything. Raises as `import_readers`."""
-    report = ImportReport()
-    with open_sheet(Path(path)) as sheet:
-        rows = sheet.rows()
-        while batch := list(islice(rows, BATCH)):
-            for _person in _read_people(batch, report):
-                pass
-    return sorted(report.refused)
+def import_readers(path: str | Path, *, newsletter: str, consent_source: str, by: str = "operator",
+                   on_line: Line | None = None, on_refused: Callable[[Refusal], None] | None = None,
+                   now: datetime | None = None) -> ImportReport:
+    """Subscribe the people in a CSV to one newsletter; `on_line` is called with the line numbers reached.
+
+    `consent_source` says where and how they agreed; it is stored with every consent, with what the file itself knows of
+    the time and the network address. Rows that cannot be taken are refused with line and reason. People who left, and
+    addresses that must not be written to, stay as they are. The same bytes are imported into a newsletter once: an import
+    that was broken off goes on where it was, one that ended does nothing. Raises BroadsheetError, before anything is
+    written, for a file, a newsletter or a source that will not do; ConflictError if the same import is running.
+    """
+    editorial.load().newsletter(newsletter)
+    source = check_source(consent_source)
+    path = Path(path)
+    with open_sheet(path) as sheet:
+        run = _open_run(path, newsletter, source, by)
+        report = ImportReport(system=sheet.layout.system, resumed_after=run.line, finished_before=run.finished_at)
+        if run.finished_at is None:
+            for batch in _cut(sheet.batches(BATCH), run.line):
+                refused = _take(run, batch, now)
+                _tell(report, batch, refused, on_refused)
+                if on_line:
+                    on_line(batch[-1].line)
+            _close_run(run, by)
+    report.imported, report.already, report.refused = run.imported, run.already, run.refused
+    return report
 
 
-def _read_people(batch: list[Row], report: ImportReport) -> Iterator[_Person]:
+def measure_file(path: Path) -> tuple[str, int]:
+    """Return the SHA-256 of a file's bytes, and about how many lines it has."""
+    digest, feeds, returns = sha256(), 0, 0
+    with _reading(path), path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+            feeds += piece.count(b"\n")
+            returns += piece.count(b"\r")
+    return digest.hexdigest(), max(feeds, returns) + 1
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BroadsheetError(f"{path}: {error.strerror or error}; give the CSV file to read") from error
+
+
+def _open_run(path: Path, newsletter: str, source: str, by: str) -> ImportRun:
+    digest, _ = measure_file(path)
+    with transaction.atomic():
+        run, is_new = ImportRun.objects.get_or_create(
+            sha256=digest, newsletter=newsletter, defaults={"name": path.name[-200:], "source": source})
+        if is_new:
+            _note(run, by, "begin import")
+    if run.finished_at is None and run.source != source:
+        raise ConflictError(f"{path}: the import that was begun on {run.started_at:%Y-%m-%d %H:%M} UTC says "
+                            f"--consent-source {run.source!r}; go on with the same")
+    return run
+
+
+def _close_run(run: ImportRun, by: str) -> None:
+    with transaction.atomic():
+        run.finished_at = timezone.now()
+        if ImportRun.objects.filter(pk=run.pk, finished_at=None).update(finished_at=run.finished_at):
+            _note(run, by, "import")
+
+
+def _note(run: ImportRun, by: str, action: str) -> None:
+    AuditEntry.objects.create(actor=by[:254], action=action, subject=f"newsletter {run.newsletter}", detail={
+        "file": run.name, "sha256": run.sha256, "source": run.source, "imported": run.imported, "already": run.already,
+        "refused": run.refused})
+
+
+def _cut(batches: Iterable[list[Row]], line: int) -> Iterator[list[Row]]:
+    """Cut the batches where an earlier run ended, so that each is wholly done or not at all."""
+    for batch in batches:
+        done = sum(row.line <= line for row in batch)
+        yield from (part for part in (batch[:done], batch[done:]) if part)
+
+
+def _take(run: ImportRun, batch: list[Row], now: datetime | None) -> list[Refusal]:
+    """Store one batch, with how far the file is done now; return who was refused. What is done already is only looked at."""
+    if batch[-1].line <= run.line:
+        return _decide(batch, run.newsletter, run.source, lock=False).refused
+    while True:
+        try:
+            with transaction.atomic():
+                return _store(run, batch, now or timezone.now())
+        except OvertakenError:
+            run.refresh_from_db()
+
+
+def _store(run: ImportRun, batch: list[Row], now: datetime) -> list[Refusal]:
+    stored = ImportRun.objects.select_for_update().get(pk=run.pk)
+    if stored.line != run.line or stored.finished_at:
+        raise ConflictError(f"{run.name} is being imported into {run.newsletter} by another process: let it finish")
+    decision = _decide(batch, run.newsletter, run.source, lock=True)
+    if decision.joining:
+        subscribe_many(decision.joining, run.newsletter, now, method="import", form="import")
+    run.line = batch[-1].line
+    run.imported += len(decision.joining)
+    run.already += decision.already
+    run.refused += len(decision.refused)
+    run.save(update_fields=["line", "imported", "already", "refused"])
+    return decision.refused
+
+
+def _decide(batch: Sequence[Row], newsletter: str, source: str, *, lock: bool) -> _Decision:
+    """Say what is to become of these rows; `lock`: of the readers among them who are known, until the transaction ends."""
+    decision = _Decision()
+    people = list(_read_people(batch, newsletter, decision))
+    if people:
+        keys = [person.address.key for person in people]
+        suppressed = (suppressed_among(person.address.email for person in people) if Suppression.objects.exists() else set())
+        _sort_out(people, suppressed, find_standings(keys, newsletter, lock=lock), source, decision)
+        decision.refused.sort()
+    return decision
+
+
+def _read_people(batch: Iterable[Row], newsletter: str, decision: _Decision) -> Iterator[_Person]:
     for row in batch:
-        report.recoded += row.recoded
         if row.why:
-            report.refused.append((row.line, row.why))
+            decision.refused.append(Refusal(row.line, row.email, row.why, row.broken))
+            continue
+        if row.newsletter and row.newsletter != newsletter:
+            why = f"this row is about another newsletter, {row.newsletter[:40]!r}"
+            decision.refused.append(Refusal(row.line, row.email, why, broken=False))
             continue
         try:
-            address = read_address(_strip_guard(row.email))
+            address = read_any(row.email)
         except BroadsheetError as error:
-            report.refused.append((row.line, str(error)))
+            decision.refused.append(Refusal(row.line, row.email, str(error), broken=True))
             continue
-        yield _Person(row.line, address, _clean_name(_strip_guard(row.name)))
+        yield _Person(row, address, _clean(row.name)[:120])
 
 
-def _clean_name(text: str) -> str:
-    kept = "".join(" " if unicodedata.category(letter).startswith("C") else letter for letter in text)
-    return " ".join(kept.split())[:120]
-
-
-def _strip_guard(cell: str) -> str:
-    """Undo `_guard`, so that what was exported can be imported."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
-
-
-def _store(people: list[_Person], newsletter: str, source: str, report: ImportReport, now: datetime) -> None:
-    suppressed = suppressed_among(person.address.email for person in people)
-    wanted: dict[str, _Person] = {}
-    for person in people:
-        if person.address.email in suppressed:
-            report.refused.append((person.line, "this address must not be written to"))
-        elif person.address.key in wanted:
-            report.already += 1
+def _sort_out(people: Iterable[_Person], suppressed: set[str], standings: dict[str, Standing], source: str,
+              decision: _Decision) -> None:
+    """Decide for each by what is known of them; a second row of one person in the batch adds nothing."""
+    taken: set[str] = set()
+    for row, address, name in people:
+        standing = standings.get(address.key)
+        state = standing.state if standing else None
+        if address.email in suppressed:
+            why = "this address must not be written to"
+        elif address.key in taken or state == SubscriptionState.CONFIRMED:
+            decision.already += 1
+            continue
+        elif standing and standing.has_left:  # also when somebody has signed them up since: that is theirs to confirm
+            why = "this reader has left the newsletter; only they can come back"
+        elif state not in (None, SubscriptionState.PENDING):
+            why = "mail to this reader's address came back"
         else:
-            wanted[person.address.key] = person
-    readers = _find_or_make(wanted, now)
-    states = {row.reader_id: row for row in Subscription.objects.filter(newsletter=newsletter,
-                                                                       reader__in=readers.values())}
-    joining: list[Reader] = []
-    for key, person in wanted.items():
-        row = states.get(readers[key].pk)
-        if row is None or (row.state == SubscriptionState.PENDING and not row.left_at):
-            joining.append(readers[key])
-        elif row.state == SubscriptionState.CONFIRMED:
-            report.already += 1
-        elif row.left_at:  # also when somebody has signed them up since: then it is for their confirmation to say
-            report.refused.append((person.line, "this reader has left the newsletter; only they can come back"))
-        else:
-            report.refused.append((person.line, "mail to this reader's address came back"))
-    _subscribe(joining, newsletter, source, now)
-    report.imported += len(joining)
+            taken.add(address.key)
+            decision.joining.append(Joining(
+                address.email, address.key, name, f"{source}; {row.origin}" if row.origin else source, row.network_address,
+                standing.reader_id if standing else None, state is not None))
+            continue
+        decision.refused.append(Refusal(row.line, row.email, why, broken=False))
 
 
-def _find_or_make(people: dict[str, _Person], now: datetime) -> dict[str, Reader]:
-    known = set(Reader.objects.filter(email_key__in=people).values_list("email_key", flat=True))
-    Reader.objects.bulk_create(
-        [Reader(email=person.address.email, email_key=key, name=person.name, created_at=now)
-         for key, person in people.items() if key not in known],
-        ignore_conflicts=True)  # somebody may be signing up at this moment
-    locked = Reader.objects.select_for_update(no_key=True).filter(email_key__in=people).order_by("pk")
-    return {reader.email_key: reader for reader in locked}
+def _clean(text: str) -> str:
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(" " if unicodedata.category(letter).startswith("C") else letter for letter in text)
+    return " ".join(text.split())
 
 
-def _subscribe(readers: list[Reader], newsletter: str, source: str, now: datetime) -> None:
-    Subscription.objects.bulk_create(
-        [Subscription(reader=reader, newsletter=newsletter, asked_at=now) for reader in readers], ignore_conflicts=True)
-    Subscription.objects.filter(reader__in=readers, newsletter=newsletter, state=SubscriptionState.PENDING).update(
-        state=SubscriptionState.CONFIRMED, confirmed_at=now, confirm_round=F("confirm_round") + 1)
-    Consent.objects.bulk_create([
-        build_consent(reader, Purpose.NEWSLETTER, ConsentAction.GIVEN, newsletter=newsletter, method="import",
-                      source=source, now=now)
-        for reader in readers])
-
-
-def export_readers(out: TextIO, newsletter: str | None = None) -> int:
-    """Write the subscriptions as CSV, all or one newsletter's, and return how many rows.
-
-    Cells that a spreadsheet would take for a formula begin with an apostrophe (OWASP, CSV injection). Raises
-    BroadsheetError for an unknown newsletter.
-    """
-    rows = Subscription.objects.select_related("reader").order_by("reader_id", "newsletter")
-    if newsletter is not None:
-        editorial.load().newsletter(newsletter)
-        rows = rows.filter(newsletter=newsletter)
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(["email", "name", "newsletter", "state", "confirmed_at", "left_at", "partners", "tracking"])
-    count = 0
-    for row in rows.iterator(chunk_size=2000):
-        cells = [row.reader.email, row.reader.name, row.newsletter, row.state, _moment(row.confirmed_at),
-                 _moment(row.left_at), _word(row.reader.partners), _word(row.reader.tracking)]
-        writer.writerow([_guard(cell) for cell in cells])
-        count += 1
-    return count
-
-
-def _guard(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
-
-
-def _moment(at: datetime | None) -> str:
-    return at.astimezone(UTC).isoformat() if at else ""
-
-
-def _word(flag: bool) -> str:
-    return "yes" if flag else "no"
+def _tell(report: ImportReport, batch: Iterable[Row], refused: Sequence[Refusal],
+          on_refused: Callable[[Refusal], None] | None) -> None:
+    report.recoded += sum(row.recoded for row in batch)
+    report.broken += sum(one.broken for one in refused)
+    report.refused += len(refused)
+    report.first.extend(refused[: FEW - len(report.first)])
+    report.first_broken = report.first_broken or next((one for one in refused if one.broken), None)
+    if on_refused:
+        for one in refused:
+            on_refused(one)

@@ -1,0 +1,160 @@
+"""Statements that look up and subscribe thousands of readers at once, with the reason beside each.
+
+Whom to subscribe is decided elsewhere. The rows go once, in one piece, to a temporary table; from there the database
+fills its own three tables, so that no row is built in Python a second time.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection, models
+
+from worker.storage.models import Consent, ConsentAction, Purpose, Reader, Subscription, SubscriptionState
+
+_STAGE = """
+    CREATE TEMPORARY TABLE IF NOT EXISTS staged_reader (
+        id bigint PRIMARY KEY, email text, email_key text, name text, source text, network_address {address},
+        is_new boolean, is_waiting boolean
+    ) {lifetime}"""
+_COLUMNS = "id, email, email_key, name, source, network_address, is_new, is_waiting"
+
+_FIND = "SELECT email_key, id FROM storage_reader WHERE email_key = ANY(%s)"
+_LOCK = f"{_FIND} ORDER BY id FOR NO KEY UPDATE"
+
+
+class OvertakenError(Exception):
+    """Somebody signed up between the look-up and the writing: undo what this transaction did, and look again."""
+
+
+class Standing(NamedTuple):
+    """How a known reader stands with one newsletter; `state` is None without a subscription."""
+
+    reader_id: int
+    state: str | None = None
+    has_left: bool = False
+
+
+class Joining(NamedTuple):
+    """Somebody to subscribe. `reader_id` is None for one who is new; `is_waiting`: there is a pending subscription."""
+
+    email: str
+    email_key: str
+    name: str
+    source: str
+    network_address: str | None
+    reader_id: int | None = None
+    is_waiting: bool = False
+
+
+def find_standings(keys: Sequence[str], newsletter: str, *, lock: bool) -> dict[str, Standing]:
+    """Return how the readers with these keys stand; those who are not known are left out.
+
+    `lock`, in a transaction: nobody changes their subscriptions or ledgers until it ends. They are locked in the order of
+    their ids, so that two who lock many do not wait for each other, and in the way of `consent.lock_reader`.
+    """
+    if connection.vendor == "postgresql":
+        known = _select_keys_postgres(keys, lock)
+    else:  # the transaction is IMMEDIATE: nobody else writes; json_each is one parameter where IN would be thousands
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT email_key, id FROM storage_reader WHERE email_key IN (SELECT value FROM json_each(%s))",
+                           [json.dumps(list(keys))])
+            known = dict(cursor.fetchall())
+    standings = {key: Standing(reader_id) for key, reader_id in known.items()}
+    if known:
+        by_id = {reader_id: key for key, reader_id in known.items()}
+        ids = list(by_id)
+        for start in range(0, len(ids), 500):  # SQLite's limit on parameters was once 999
+            rows = Subscription.objects.filter(newsletter=newsletter, reader__in=ids[start : start + 500])
+            for reader_id, state, left_at in rows.values_list("reader_id", "state", "left_at"):
+                standings[by_id[reader_id]] = Standing(reader_id, state, left_at is not None)
+    return standings
+
+
+def _select_keys_postgres(keys: Sequence[str], lock: bool) -> dict[str, int]:
+    """Look the keys up by the index. Asked for thousands, the planner may take a scan of the whole table for cheaper."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(_LOCK if lock else _FIND, [list(keys)])
+        known = dict(cursor.fetchall())
+        cursor.execute("SET LOCAL enable_seqscan TO DEFAULT")
+    return known
+
+
+def subscribe_many(people: Sequence[Joining], newsletter: str, now: datetime, **consent: Any) -> None:
+    """Confirm these people's subscriptions, with a row of the ledger each; in a transaction.
+
+    `consent` holds what all those rows share besides purpose, action and time. Raises OvertakenError, and the transaction
+    must be rolled back, if one who was new is not any more.
+    """
+    new = sorted((one for one in people if one.reader_id is None), key=lambda one: one.email_key)
+    ids = _reserve_ids(len(new))  # in the order of the keys: their index is then written page by page
+    rows = [*((number, *one[:5], True, False) for number, one in zip(ids, new, strict=True)),
+            *((one.reader_id, *one[:5], False, one.is_waiting) for one in people if one.reader_id is not None)]
+    _stage(rows)
+    stamp = {"asked_at": now, "confirmed_at": now}
+    made = _insert(Reader, "id, email, email_key, name", "WHERE is_new ORDER BY id ON CONFLICT DO NOTHING", created_at=now)
+    if made != len(new):
+        raise OvertakenError
+    _insert(Subscription, "id AS reader_id", "WHERE NOT is_waiting ORDER BY id", newsletter=newsletter, confirm_round=1,
+            state=SubscriptionState.CONFIRMED, **stamp)
+    if any(one.is_waiting for one in people):
+        _confirm_waiting(newsletter, now)
+    _insert(Consent, "id AS reader_id, source, network_address", "ORDER BY id", purpose=Purpose.NEWSLETTER,
+            action=ConsentAction.GIVEN, newsletter=newsletter, at=now, **consent)
+
+
+def _confirm_waiting(newsletter: str, now: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE storage_subscription SET state = 'confirmed', confirmed_at = %s, confirm_round = confirm_round + 1 "
+            "WHERE newsletter = %s AND state = 'pending' AND reader_id IN (SELECT id FROM staged_reader WHERE is_waiting)",
+            [connection.ops.adapt_datetimefield_value(now), newsletter])
+
+
+def _insert(model: type[models.Model], given: str, which: str, **shared: Any) -> int:
+    """Copy the columns `given` from the staged rows; all others are `shared`, or else the model's own default."""
+    names = [part.rpartition(" ")[2] for part in given.split(", ")]
+    rest = [field for field in model._meta.concrete_fields
+            if field.column not in names and not (field.primary_key and "id" not in names)]
+    values = [field.get_db_prep_save(shared.get(field.name, field.get_default()), connection) for field in rest]
+    columns = ", ".join([*names, *(str(field.column) for field in rest)])
+    # A placeholder has no type of its own in a SELECT: PostgreSQL is told each.
+    marks = [f"CAST(%s AS {field.db_type(connection)})" if connection.vendor == "postgresql" else "%s" for field in rest]
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {model._meta.db_table} ({columns}) "  # noqa: S608  names of our own models only
+                       f"SELECT {', '.join([given, *marks])} FROM staged_reader {which}", values)
+        return int(cursor.rowcount)
+
+
+def _reserve_ids(count: int) -> list[int]:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT nextval(pg_get_serial_sequence('storage_reader', 'id')) FROM generate_series(1, %s)",
+                           [count])
+            return sorted(number for (number,) in cursor.fetchall())
+        # Under the write lock nobody else can take them; inserting them moves the sequence on.
+        cursor.execute("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'storage_reader'")
+        last = int(cursor.fetchone()[0])
+        return list(range(last + 1, last + 1 + count))
+
+
+def _stage(rows: Sequence[Sequence[Any]]) -> None:
+    postgres = connection.vendor == "postgresql"
+    with connection.cursor() as cursor:
+        cursor.execute(_STAGE.format(address="inet" if postgres else "text", lifetime="ON COMMIT DROP" if postgres else ""))
+        cursor.execute("DELETE FROM staged_reader")
+        if postgres:
+            with cursor.copy(f"COPY staged_reader ({_COLUMNS}) FROM STDIN") as copy:
+                copy.write("".join(_copy_lines(rows)))
+        else:
+            cursor.executemany(f"INSERT INTO staged_reader ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",  # noqa: S608
+                               rows)
+
+
+def _copy_lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Write rows as COPY reads them. The texts hold no control characters, which would need a backslash as well."""
+    for number, email, key, name, source, address, is_new, is_waiting in rows:
+        texts = f"{email}\t{key}\t{name}\t{source}".replace("\\", "\\\\")
+        yield f"{number}\t{texts}\t{address or chr(92) + 'N'}\t{is_new}\t{is_waiting}\n"
