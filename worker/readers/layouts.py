@@ -7,7 +7,8 @@ audience export (subscribed, unsubscribed, cleaned) and both of Substack's expor
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_address
 
 PLAIN = "plain CSV"
@@ -47,8 +48,9 @@ _NOT_WELL = frozenset({
     "blocklisted", "blacklisted", "blocked", "suppressed", "disabled", "inactive", "deleted", "archived", "left",
     "pending", "unconfirmed", "nonsubscribed", "notsubscribed", "transactional"})
 _YES, _NO = frozenset({"true", "yes", "y", "1", "t"}), frozenset({"false", "no", "n", "0", "f"})
-_DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d)(?::\d\d(?:\.\d+)?)?)? ?(?:Z|([+-])(\d\d):?(\d\d))?(?: [+-]?\w+)?",
-                   re.ASCII)
+_DATE = re.compile(
+    r"(\d{4}-\d\d-\d\d)"
+    r"(?:[ T]((?:[01]\d|2[0-3]):[0-5]\d)(?::\d\d(?:\.\d+)?)? ?(?:Z|([+-])(\d\d):?(\d\d))?(?: [+-]?\w+)?)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -153,18 +155,31 @@ def _signs(known: Sequence[str]) -> list[tuple[int, str, str]]:
 
 def read_moment(cell: str) -> str:
     """Return a date, or a date and time, as "2024-05-01 08:12 UTC"; "" for what cannot be read without guessing."""
-    found = _DATE.fullmatch(cell.strip().strip("'\""))
+    found = _DATE.fullmatch(cell.strip(" '\""))
     if not found:
         return ""
     day, clock, sign, hours, minutes = found.groups()
+    if sign and (hours, minutes) != ("00", "00"):
+        return _shift(day, clock, timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "+" else 1))
+    if not _is_day(day):
+        return ""
+    return f"{day} {clock} UTC" if clock else str(day)
+
+
+@lru_cache(maxsize=10_000)
+def _is_day(day: str) -> bool:
     try:
-        at = datetime.fromisoformat(f"{day}T{clock or '00:00'}").replace(tzinfo=UTC)
-        if sign:
-            offset = timedelta(hours=int(hours), minutes=int(minutes))
-            at += -offset if sign == "+" else offset
+        date.fromisoformat(day)
+    except ValueError:
+        return False
+    return True
+
+
+def _shift(day: str, clock: str, by: timedelta) -> str:
+    try:
+        return f"{datetime.fromisoformat(f'{day}T{clock}') + by:%Y-%m-%d %H:%M} UTC"
     except (ValueError, OverflowError):
         return ""
-    return f"{at:%Y-%m-%d %H:%M} UTC" if clock else day
 
 
 def read_address_cell(cell: str) -> tuple[str | None, str]:

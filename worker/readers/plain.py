@@ -11,9 +11,9 @@ from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 
 from worker.readers.addresses import Address, read_address
 
-# Unquoted ASCII before the sign; after it at least two labels without "--", which might be Punycode, and a top-level
-# domain of letters.
-_PLAIN = re.compile(r"([a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*)@((?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+([a-z]{2,}))", re.ASCII | re.IGNORECASE)
+# Before the sign what needs no quotes; after it at least two labels without "--", which might be Punycode, and a top-level
+# domain of letters. In small letters: the key is matched.
+_PLAIN = re.compile(r"([a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*)@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+([a-z]{2,})").fullmatch
 _LONGEST_LOCAL, _LONGEST_DOMAIN = 64, 63  # the second is a label's limit, so that no label needs to be measured
 _RESERVED = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
 _ROLES = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)  # written in small letters always
@@ -21,17 +21,20 @@ _ROLES = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)  # written in small letters a
 
 def read_plain(text: str) -> Address | None:
     """Return what `read_address` returns, or None if this cannot say."""
-    found = _PLAIN.fullmatch(text.strip())
+    shown = text.strip()
+    key = shown.lower()
+    found = _PLAIN(key) if shown.isascii() else None
     if not found:
         return None
-    local, domain, top = found.groups()
-    if len(local) > _LONGEST_LOCAL or len(domain) > _LONGEST_DOMAIN:
+    local, top = found.groups()
+    if len(local) > _LONGEST_LOCAL or len(key) - len(local) - 1 > _LONGEST_DOMAIN or top in _RESERVED:
         return None
-    email = f"{local}@{domain.lower()}"
-    key = email.lower()
-    if top.lower() in _RESERVED or (key != email and local.lower() in _ROLES):
+    if key == shown:
+        return Address(key, key)
+    if local in _ROLES:
         return None
-    return Address(email, key)
+    at = len(local)
+    return Address(shown[:at] + key[at:], key)
 
 
 def read_any(text: str) -> Address:
