@@ -68,6 +68,8 @@ def read_address(text: str) -> Address:
 
 def address_key(email: str) -> str:
     """Return what all spellings of one address share: NFC, case-folded, its domain in IDNA. Never raises."""
+    if email.isascii():  # nearly all are; what follows would leave this to be done
+        return email.strip().lower()
     local, at, domain = unicodedata.normalize("NFC", email.strip()).casefold().rpartition("@")
     if not domain.isascii():
         # A domain that cannot be encoded is no address we ever took: the key just matches nothing.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from ipaddress import IPv4Address, ip_address
+from typing import NamedTuple
 
 PLAIN = "plain CSV"
 OWN = "Broadsheet"
@@ -50,11 +51,10 @@ _NOT_WELL = frozenset({
 _YES, _NO = frozenset({"true", "yes", "y", "1", "t"}), frozenset({"false", "no", "n", "0", "f"})
 _DATE = re.compile(
     r"(\d{4}-\d\d-\d\d)"
-    r"(?:[ T]((?:[01]\d|2[0-3]):[0-5]\d)(?::\d\d(?:\.\d+)?)? ?(?:Z|([+-])(\d\d):?(\d\d))?(?: [+-]?\w+)?)?", re.ASCII)
+    r"(?:[ T]((?:[01]\d|2[0-3]):[0-5]\d)(?::\d\d(?:\.\d+)?)? ?(?:Z|([+-])(\d\d):?(\d\d))?(?: [+-]?\w+)?)?", re.ASCII).fullmatch
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):
     """Where a file says when somebody agreed."""
 
     word: str
@@ -71,20 +71,10 @@ class Layout:
     width: int
     email: int
     name: int | None
-    first: int | None
-    last: int | None
+    parts: tuple[int, ...]  # of the name, if it comes in two: for rows without one in one piece
     newsletter: int | None  # in a list of our own: which one the row is about
     moments: tuple[Moment, ...]
     signs: tuple[tuple[int, str, str], ...]  # (column, kind of sign, what it means), see `refusal`
-
-    def full_name(self, cells: Sequence[str]) -> str:
-        """Return the name a row gives, in one piece or in two."""
-        name = cells[self.name] if self.name is not None else ""
-        if not name and self.first is not None:
-            name = cells[self.first]
-        if self.last is not None and (self.name is None or not cells[self.name]):
-            name = f"{name} {cells[self.last]}"
-        return name
 
     def refusal(self, cells: Sequence[str]) -> str:
         """Return in words why the file's own system would not write to this person; "" if it would."""
@@ -112,12 +102,12 @@ class Layout:
 
         Of the address the words have only what the ledger keeps for good: the rest can be shortened in its own column.
         """
-        for moment in self.moments:
-            at = read_moment(cells[moment.time])
+        for word, time, place in self.moments:
+            at = read_moment(cells[time])
             if not at:
                 continue
-            address, network = read_address_cell(cells[moment.address]) if moment.address is not None else (None, "")
-            return f"{moment.word} {at}" + (f" from {network}" if network else ""), address
+            address, network = read_address_cell(cells[place]) if place is not None else (None, "")
+            return f"{word} {at} from {network}" if network else f"{word} {at}", address
         return "", None
 
 
@@ -133,9 +123,10 @@ def read_layout(names: Sequence[str], delimiter: str) -> Layout | None:
         time = _find(known, times)
         if time is not None:
             moments.append(Moment(word, time, _find(known, addresses)))
+    parts = (_find(known, _FIRST), _find(known, _LAST))
     return Layout(system=system, delimiter=delimiter, width=len(known), email=email, name=_find(known, _NAME),
-                  first=_find(known, _FIRST), last=_find(known, _LAST), moments=tuple(moments),
-                  newsletter=_find(known, ("newsletter",)) if system == OWN else None, signs=tuple(_signs(known)))
+                  parts=tuple(part for part in parts if part is not None), moments=tuple(moments), signs=tuple(_signs(known)),
+                  newsletter=_find(known, ("newsletter",)) if system == OWN else None)
 
 
 def _find(known: Sequence[str], wanted: Sequence[str]) -> int | None:
@@ -155,11 +146,11 @@ def _signs(known: Sequence[str]) -> list[tuple[int, str, str]]:
 
 def read_moment(cell: str) -> str:
     """Return a date, or a date and time, as "2024-05-01 08:12 UTC"; "" for what cannot be read without guessing."""
-    found = _DATE.fullmatch(cell.strip(" '\""))
+    found = _DATE(cell.strip(" '\""))
     if not found:
         return ""
     day, clock, sign, hours, minutes = found.groups()
-    if sign and (hours, minutes) != ("00", "00"):
+    if sign is not None and (hours, minutes) != ("00", "00"):
         return _shift(day, clock, timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "+" else 1))
     if not _is_day(day):
         return ""

@@ -107,7 +107,10 @@ class Sheet:
         if len(cells) != layout.width:
             return Row(number, cells[layout.email] if layout.email < len(cells) else "", broken=True,
                        why=f"it has {len(cells)} columns where the first line has {layout.width}")
-        email, name = cells[layout.email], layout.full_name(cells)
+        email = cells[layout.email]
+        name = cells[layout.name] if layout.name is not None else ""
+        if not name and layout.parts:
+            name = " ".join(cells[part] for part in layout.parts)
         recoded = False
         if not (email.isascii() and name.isascii()):
             try:
@@ -115,13 +118,14 @@ class Sheet:
                 email, name = _recode(email), _recode(name)
             except UnicodeDecodeError:
                 return Row(number, email, why="it is neither UTF-8 nor Windows-1252 text", broken=True)
-        for cell in cells:
-            if "\0" in cell:
-                return Row(number, email, why="it holds a NUL byte", broken=True)
+        if "\0" in email or "\0" in name:
+            return Row(number, email, why="it holds a NUL byte", broken=True)
+        if email[:1] == "'" or name[:1] == "'":
+            email, name = strip_guard(email), strip_guard(name)
         why = layout.refusal(cells) if layout.signs else ""
         origin, address = layout.origin(cells) if layout.moments else ("", None)
         newsletter = cells[layout.newsletter] if layout.newsletter is not None else ""
-        return Row(number, strip_guard(email), strip_guard(name), why, False, recoded, origin, address, newsletter)
+        return Row(number, email, name, why, False, recoded, origin, address, newsletter)
 
 
 @contextmanager

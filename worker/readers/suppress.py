@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from worker.readers.addresses import address_key, mailbox_of
 from worker.readers.consent import build_consent
+from worker.storage.bulk_readers import find_hashes
 from worker.storage.models import Consent, ConsentAction, Purpose, Reader, Subscription, SubscriptionState, Suppression
 
 # What a person did, as against what their mailbox did: only these withdraw a consent.
@@ -43,12 +44,7 @@ def suppressed_among(emails: Iterable[str]) -> set[str]:
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     given = {email: mailbox_of(email) for email in emails}
     by_hash = {_hash_under(secret, mailbox): mailbox for mailbox in set(given.values()) for secret in secrets}
-    found: set[str] = set()
-    hashes = list(by_hash)
-    for start in range(0, len(hashes), 500):  # SQLite's limit on parameters was once 999
-        found.update(Suppression.objects.filter(email_hash__in=hashes[start : start + 500])
-                     .values_list("email_hash", flat=True))
-    mailboxes = {by_hash[digest] for digest in found}
+    mailboxes = {by_hash[digest] for digest in find_hashes(list(by_hash))}
     return {email for email, mailbox in given.items() if mailbox in mailboxes}
 
 

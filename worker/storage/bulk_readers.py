@@ -9,19 +9,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from worker.storage.models import Consent, ConsentAction, Purpose, Reader, Subscription, SubscriptionState
 
 _STAGE = """
     CREATE TEMPORARY TABLE IF NOT EXISTS staged_reader (
-        id bigint PRIMARY KEY, email text, email_key text, name text, source text, network_address {address},
+        id {number}, email text, email_key text, name text, source text, network_address {address},
         is_new boolean, is_waiting boolean
     ) {lifetime}"""
+_FEW = 100  # values the planner looks up by the index of its own accord
 _COLUMNS = "id, email, email_key, name, source, network_address, is_new, is_waiting"
-
-_FIND = "SELECT email_key, id FROM storage_reader WHERE email_key = ANY(%s)"
-_LOCK = f"{_FIND} ORDER BY id FOR NO KEY UPDATE"
 
 
 class OvertakenError(Exception):
@@ -54,13 +52,8 @@ def find_standings(keys: Sequence[str], newsletter: str, *, lock: bool) -> dict[
     `lock`, in a transaction: nobody changes their subscriptions or ledgers until it ends. They are locked in the order of
     their ids, so that two who lock many do not wait for each other, and in the way of `consent.lock_reader`.
     """
-    if connection.vendor == "postgresql":
-        known = _select_keys_postgres(keys, lock)
-    else:  # the transaction is IMMEDIATE: nobody else writes; json_each is one parameter where IN would be thousands
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT email_key, id FROM storage_reader WHERE email_key IN (SELECT value FROM json_each(%s))",
-                           [json.dumps(list(keys))])
-            known = dict(cursor.fetchall())
+    known: dict[str, int] = dict(_select_among("SELECT email_key, id FROM storage_reader WHERE email_key", keys,
+                                               "ORDER BY id FOR NO KEY UPDATE" if lock else ""))
     standings = {key: Standing(reader_id) for key, reader_id in known.items()}
     if known:
         by_id = {reader_id: key for key, reader_id in known.items()}
@@ -72,14 +65,33 @@ def find_standings(keys: Sequence[str], newsletter: str, *, lock: bool) -> dict[
     return standings
 
 
-def _select_keys_postgres(keys: Sequence[str], lock: bool) -> dict[str, int]:
-    """Look the keys up by the index. Asked for thousands, the planner may take a scan of the whole table for cheaper."""
+def find_hashes(hashes: Sequence[str]) -> set[str]:
+    """Return those of the hashes that are suppressed."""
+    return {digest for (digest,) in _select_among("SELECT email_hash FROM storage_suppression WHERE email_hash", hashes)}
+
+
+def _select_among(select: str, values: Sequence[str], lock: str = "") -> list[tuple[Any, ...]]:
+    """Run a statement that ends with the name of an indexed column, for these of its values.
+
+    They are one parameter, whose number has a limit. Asked for thousands at once, PostgreSQL's planner may take a scan of
+    the whole table for cheaper than the index. SQLite needs no lock: a transaction here is IMMEDIATE, nobody else writes.
+    """
+    postgres = connection.vendor == "postgresql"
+    statement = f"{select} = ANY(%s) {lock}" if postgres else f"{select} IN (SELECT value FROM json_each(%s))"
+    given = list(values) if postgres else json.dumps(values)
+    if not postgres or len(values) < _FEW:
+        return _fetch(statement, given)
+    with transaction.atomic():
+        _fetch("SET LOCAL enable_seqscan = off")
+        found = _fetch(statement, given)
+        _fetch("SET LOCAL enable_seqscan TO DEFAULT")
+    return found
+
+
+def _fetch(statement: str, *given: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(_LOCK if lock else _FIND, [list(keys)])
-        known = dict(cursor.fetchall())
-        cursor.execute("SET LOCAL enable_seqscan TO DEFAULT")
-    return known
+        cursor.execute(statement, given)
+        return list(cursor.fetchall()) if cursor.description else []
 
 
 def subscribe_many(people: Sequence[Joining], newsletter: str, now: datetime, **consent: Any) -> None:
@@ -143,7 +155,9 @@ def _reserve_ids(count: int) -> list[int]:
 def _stage(rows: Sequence[Sequence[Any]]) -> None:
     postgres = connection.vendor == "postgresql"
     with connection.cursor() as cursor:
-        cursor.execute(_STAGE.format(address="inet" if postgres else "text", lifetime="ON COMMIT DROP" if postgres else ""))
+        # In SQLite's own way the number needs no index beside the table, and the rows lie in its order.
+        cursor.execute(_STAGE.format(number="bigint", address="inet", lifetime="ON COMMIT DROP") if postgres else
+                       _STAGE.format(number="integer PRIMARY KEY", address="text", lifetime=""))
         cursor.execute("DELETE FROM staged_reader")
         if postgres:
             with cursor.copy(f"COPY staged_reader ({_COLUMNS}) FROM STDIN") as copy:
