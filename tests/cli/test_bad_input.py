@@ -129,9 +129,9 @@ def test_a_csv_with_broken_rows_imports_nothing_until_that_is_wanted(
     assert run(service_environment, "readers", "export").stdout.count("@") == 0, "nothing half-written"
     done = run(service_environment, *given, "--skip-broken")
     assert done.returncode == 0, done.stderr
-    assert "2 imported, 0 already there, 1 left out" in done.stdout
+    assert "2 imported, 0 already there, 1 refused" in done.stdout
     again = run(service_environment, *given, "--skip-broken")
-    assert "0 imported, 2 already there" in again.stdout
+    assert "already (2 imported, 0 already there, 1 refused); nothing was changed" in again.stdout
 
 
 def test_a_csv_that_is_not_there_writes_nothing(service_environment: dict[str, str], tmp_path: Path) -> None:

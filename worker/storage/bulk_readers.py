@@ -77,7 +77,7 @@ def _select_among(select: str, values: Sequence[str], lock: str = "") -> list[tu
     the whole table for cheaper than the index. SQLite needs no lock: a transaction here is IMMEDIATE, nobody else writes.
     """
     postgres = connection.vendor == "postgresql"
-    statement = f"{select} = ANY(%s) {lock}" if postgres else f"{select} IN (SELECT value FROM json_each(%s))"
+    statement = f"{select} = ANY(%s) {lock}" if postgres else f"{select} IN (SELECT value FROM json_each(%s))"  # noqa: S608
     given = list(values) if postgres else json.dumps(values)
     if not postgres or len(values) < _FEW:
         return _fetch(statement, given)

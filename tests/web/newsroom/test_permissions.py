@@ -16,8 +16,8 @@ RULES = {
     "send": "approver", "resume": "approver", "cancel": "approver", "feeds": "editor", "stories": "editor",
     "audit": "editor", "story": "editor", "merge-stories": "editor", "split-story": "editor", "undo-ruling": "editor",
     "renew": "editor", "waive": "editor", "pull-in": "editor", "add-partner": "editor", "edit-partner": "editor",
-    "remove-partner": "editor",
-    "readers": "editor", "reader": "editor", "erase-reader": "approver", "wording": "editor",
+    "remove-partner": "editor", "readers": "editor", "reader": "editor", "erase-reader": "approver", "wording": "editor",
+    "export-readers": "approver",
 }
 KEPT_FROM_VISITORS = sorted(name for name, rule in RULES.items() if rule != "anyone")
 FOR_APPROVERS = sorted(name for name, rule in RULES.items() if rule == "approver")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from worker.web.newsroom import decisions, edits, entry, front, issue, news, readers, regroup, stories, story
+from worker.web.newsroom import decisions, edits, entry, export, front, issue, news, readers, regroup, stories, story
 
 app_name = "desk"
 _STORY = "issues/<int:issue_id>/stories/<int:placement_id>"
@@ -44,6 +44,7 @@ urlpatterns = [
     path("stories/<int:story_id>/split/", regroup.split, name="split-story"),
     path("rulings/<int:entry_id>/undo/", regroup.undo, name="undo-ruling"),
     path("readers/", readers.readers, name="readers"),
+    path("readers/export/", export.export, name="export-readers"),
     path("readers/<int:reader_id>/", readers.reader, name="reader"),
     path("readers/<int:reader_id>/erase/", readers.erase, name="erase-reader"),
     path("wordings/<str:digest>/", readers.wording, name="wording"),
