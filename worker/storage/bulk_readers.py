@@ -106,8 +106,9 @@ def subscribe_many(people: Sequence[Joining], newsletter: str, now: datetime, **
             *((one.reader_id, *one[:5], False, one.is_waiting) for one in people if one.reader_id is not None)]
     _stage(rows)
     stamp = {"asked_at": now, "confirmed_at": now}
-    made = _insert(Reader, "id, email, email_key, name", "WHERE is_new ORDER BY id ON CONFLICT DO NOTHING", created_at=now)
-    if made != len(new):
+    added = _insert(Reader, "id, email, email_key, name", "WHERE is_new ORDER BY id ON CONFLICT (email_key) DO NOTHING",
+                    created_at=now)
+    if added != len(new):
         raise OvertakenError
     _insert(Subscription, "id AS reader_id", "WHERE NOT is_waiting ORDER BY id", newsletter=newsletter, confirm_round=1,
             state=SubscriptionState.CONFIRMED, **stamp)
@@ -147,8 +148,9 @@ def _reserve_ids(count: int) -> list[int]:
                            [count])
             return sorted(number for (number,) in cursor.fetchall())
         # Under the write lock nobody else can take them; inserting them moves the sequence on.
-        cursor.execute("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'storage_reader'")
-        last = int(cursor.fetchone()[0])
+        cursor.execute("SELECT MAX(last) FROM (SELECT seq AS last FROM sqlite_sequence WHERE name = 'storage_reader' "
+                       "UNION ALL SELECT MAX(id) FROM storage_reader)")
+        last = int(cursor.fetchone()[0] or 0)
         return list(range(last + 1, last + 1 + count))
 
 
