@@ -14,8 +14,8 @@ from worker.delivery.notices import send_notices
 from worker.delivery.senders import Kind, Outcome
 from worker.errors import TransientError
 from worker.readers.agree import agree_since, read_agreement
+from worker.readers.leaving import leave
 from worker.readers.links import read_link
-from worker.readers.preferences import leave
 from worker.readers.renewal import owe_notices
 from worker.readers.subscribe import sign_up
 from worker.readers.suppress import suppress

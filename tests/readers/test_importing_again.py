@@ -11,7 +11,7 @@ from django.db import connection, connections
 from worker.errors import BroadsheetError, ConflictError
 from worker.readers import importing
 from worker.readers.importing import BATCH, Refusal, import_readers, look
-from worker.readers.preferences import leave
+from worker.readers.leaving import leave
 from worker.readers.subscribe import sign_up
 from worker.storage.models import AuditEntry, Consent, ImportRun, Reader, Subscription, Terms
 

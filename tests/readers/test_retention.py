@@ -12,7 +12,7 @@ from django.db import connections
 
 from worker.readers import retention
 from worker.readers.confirm import confirm
-from worker.readers.preferences import leave
+from worker.readers.leaving import leave
 from worker.readers.retention import retain
 from worker.readers.subscribe import sign_up
 from worker.readers.suppress import is_suppressed, suppress

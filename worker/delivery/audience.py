@@ -11,6 +11,7 @@ from django.utils import timezone
 from worker.errors import ConflictError
 from worker.issues.find import lock_issue
 from worker.press.approve import check_edition
+from worker.readers.erase import replay_journal
 from worker.storage import bulk
 from worker.storage.models import (
     AuditEntry,
@@ -86,9 +87,10 @@ def freeze_audience(issue_id: int, *, now: datetime | None = None) -> int:
     """Fix who is to get the issue: those of whom every rule is true at this moment. Return how many they are.
 
     Whoever confirms later gets the next issue; whoever leaves before their copy's turn gets none (`deliver` looks
-    again). A second call, or two at once, finds the audience fixed. Raises NotFoundError, and ConflictError if the
-    issue was never started.
+    again). A second call, or two at once, finds the audience fixed. Who was erased and came back with an older backup is
+    erased again first. Raises NotFoundError, and ConflictError if the issue was never started.
     """
+    replay_journal()
     with transaction.atomic():
         issue = lock_issue(issue_id)
         if issue.started_at is None:

@@ -13,8 +13,8 @@ from django.test import Client
 from tests.wordings import FIRST, NEW, OLD, join, publish, publish_first
 from worker.readers.agree import asked_since
 from worker.readers.erase import erase
+from worker.readers.leaving import leave
 from worker.readers.links import agree_url, sign_link
-from worker.readers.preferences import leave
 from worker.readers.renewal import owe_notices
 from worker.readers.terms import seal_shown
 from worker.storage.models import Consent, Notice, Reader, Terms
