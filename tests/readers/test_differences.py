@@ -63,6 +63,11 @@ def test_a_letter_gets_one_point_for_each_section() -> None:
                       ("2. Sharing", "new", "Share & enjoy."), ("4. Law", "new", "The law of England.")]
 
 
+def test_what_only_lost_words_is_told_by_what_is_gone() -> None:
+    (point,) = list_points(compare_wordings(OLD, OLD.replace(", and no others", "")))
+    assert (point.done, point.words) == ("changed", "without “, and no others”")
+
+
 def test_a_link_whose_words_change_stays_a_link() -> None:
     (passage,) = changed(compare_wordings("See our [privacy notice](/privacy/) now.\n", "See our [other notice](/other/) now.\n"))
     assert 'href="/other/"' in passage.html

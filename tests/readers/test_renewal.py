@@ -146,6 +146,7 @@ def test_a_form_from_before_the_day_is_no_answer_to_the_change() -> None:
     publish()
     sign_up("ada@example.com", ["daily"], wordings={"newsletter": Terms.objects.get(kind="newsletter", version="1.0")},
             now=on(SECOND - DAY))
+    Reader.objects.update(terms_since=SECOND + DAY)  # as of a row made on that day
     confirm(sign_link("confirm", notice=Notice.objects.get(kind="confirm").pk), now=on(SECOND + DAY))
     ada = Reader.objects.get()
     assert ada.terms_since == FIRST < asked_since(SECOND)

@@ -126,9 +126,7 @@ def _set_choices(reader: Reader, asked: Confirmation) -> None:
     reader.tracking = reader.tracking or asked.tracking
     if is_first:
         reader.topics = asked.topics
-    if asked.terms:  # not today: material terms that came into force since the form was opened were not agreed to
-        reader.terms_since = asked.terms.effective if is_first else max(reader.terms_since, asked.terms.effective)
-    reader.save(update_fields=["partners", "tracking", "topics", "terms_since"])
+    reader.save(update_fields=["partners", "tracking", "topics"])
 
 
 def _given_rows(reader: Reader, asked: Confirmation, network_address: str | None, now: datetime) -> list[Consent]:

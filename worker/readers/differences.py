@@ -46,7 +46,7 @@ def _read(tokens: list[str]) -> str:
 @dataclass(frozen=True)
 class Passage:
     """One block of the page that shows the differences. `html` is safe; `words` is plain: the block's words as they are now,
-    from shortly before the first change on; of one that went, as they were."""
+    from shortly before the first change on; of one that went, or only lost words, what is gone."""
 
     tag: str
     change: Change
@@ -166,6 +166,8 @@ def _weave(old: _Block, new: _Block) -> Passage:
     Only the new block's tags are kept, so that what opens also closes; a mark never spans one.
     """
     html: list[str] = []
+    gone: list[str] = []
+    came: list[str] = []
     first: int | None = None  # the place of the first change in the new block
     for kind, i, j, k, m in SequenceMatcher(None, old.tokens, new.tokens, autojunk=False).get_opcodes():
         if kind == "equal":
@@ -173,10 +175,14 @@ def _weave(old: _Block, new: _Block) -> Passage:
             continue
         html.append(_mark("del", [token for token in old.tokens[i:j] if not token.startswith("<")]))
         html.append(_mark("ins", new.tokens[k:m]))
+        gone += old.tokens[i:j]
+        came += new.tokens[k:m]
         first = k if first is None else first
     start = max(0, (first or 0) - 2 * _LEAD)  # with the spaces between them
-    words = _read(new.tokens[start:])
-    return Passage(new.tag, "changed", _clean("".join(html)), f"… {words}" if _read(new.tokens[:start]) else words)
+    words = ("… " if _read(new.tokens[:start]) else "") + _read(new.tokens[start:])
+    if not _read(came):
+        words = f"without “{_read(gone)}”"
+    return Passage(new.tag, "changed", _clean("".join(html)), words)
 
 
 def _mark(tag: str, tokens: list[str]) -> str:
