@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from worker import editorial
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
-from worker.readers.agree import agree_since
+from worker.readers.agree import agree_since, list_asking
 from worker.readers.consent import Wordings, build_consent, lock_reader, record
 from worker.readers.leaving import end_subscription
 from worker.readers.suppress import is_suppressed
@@ -82,8 +82,8 @@ def read_preferences(reader_id: int) -> Preferences:
 
 def find_waiting_terms(reader: Reader) -> Terms | None:
     """Return the newest material terms in force that this reader has not answered; until then no issue goes out."""
-    return (Terms.objects.filter(kind="newsletter", material=True, effective__gt=reader.terms_since,
-                                 effective__lte=today()).order_by("-effective", "-id").first())
+    in_force = [row for row in list_asking() if row.effective <= today()]
+    return in_force[-1] if in_force and reader.terms_since < in_force[-1].effective else None
 
 
 def find_agreed_wording(reader: Reader, purpose: Purpose) -> str:

@@ -14,7 +14,7 @@ from tests.wordings import FIRST, NEW, OLD, join, publish, publish_first
 from worker.readers.agree import asked_since
 from worker.readers.erase import erase
 from worker.readers.leaving import leave
-from worker.readers.links import agree_url, sign_link
+from worker.readers.links import agree_url, preferences_url, sign_link
 from worker.readers.renewal import owe_notices
 from worker.readers.terms import seal_shown
 from worker.storage.models import Consent, Notice, Reader, Terms
@@ -90,6 +90,15 @@ def test_one_press_ends_a_pause_at_once(browser: Client, ada: Reader) -> None:
     press(browser, path_of(ada, terms))
     ada.refresh_from_db()
     assert ada.terms_since >= asked_since(TODAY)
+
+
+def test_the_preferences_of_who_is_paused_lead_to_the_page(browser: Client, ada: Reader) -> None:
+    publish(effective=TODAY - DAY)
+    own = "/" + preferences_url(ada.pk).split("/", 3)[3]
+    link = re.search(r'href="[^"]*(/terms/agree/[^"]+)"', browser.get(own).content.decode())
+    assert link
+    press(browser, link[1])
+    assert "/terms/agree/" not in browser.get(own).content.decode()
 
 
 def test_the_link_of_an_older_letter_leads_to_the_newest_version(browser: Client, ada: Reader) -> None:

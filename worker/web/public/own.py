@@ -13,7 +13,7 @@ from worker.editorial import WEEKDAYS
 from worker.errors import BroadsheetError, NotFoundError
 from worker.readers import erase as erasing
 from worker.readers.disclose import disclose
-from worker.readers.links import BadLinkError, read_link
+from worker.readers.links import BadLinkError, agree_url, read_link
 from worker.readers.preferences import (
     PAUSE_WEEKS,
     Preferences,
@@ -61,13 +61,14 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
 
 def _show(request: HttpRequest, token: str, chosen: Preferences, *, problem: str = "",
           status: int = 200) -> HttpResponse:
-    wordings = published_wordings()
+    wordings, waiting = published_wordings(), find_waiting_terms(chosen.reader)
     context = {
         "token": token, "chosen": chosen, "offers": _list_offers(chosen), "problem": problem,
         "saved": describe_saved(request.GET.get("saved", ""), chosen), "suppressed": is_suppressed(chosen.reader.email),
         "reads": any(chosen.has(key) for key in chosen.states), "topics": _list_topics(chosen),
         "paused_until": chosen.paused_until(), "weeks": PAUSE_WEEKS, "agreements": _list_agreements(chosen),
-        "waiting_terms": find_waiting_terms(chosen.reader), "terms": wordings.get("newsletter"),
+        "waiting_terms": waiting, "agree": agree_url(chosen.reader.pk, waiting.pk) if waiting else "",
+        "terms": wordings.get("newsletter"),
         "shown": seal_shown(wordings) if wordings else "",
         "typed": request.POST.get("email", "")[:254] if problem else "",
     }
