@@ -9,8 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.issues.paper import offer_digest
+from worker.delivery.audience import freeze_audience
 from worker.issues.draft import draft_issue
-from worker.storage.models import Frequency, Issue, Reader, Story, Subscription
+from worker.storage.models import Delivery, Frequency, Issue, Reader, Story, Subscription
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +73,9 @@ def test_it_is_approved_as_read_and_goes_on_its_way(week: Issue, desk: Client, w
     assert "On its way" in page
     assert "The next digest prints it" in page
     assert Issue.objects.get(pk=digest.pk).state == "sending"
+    assert freeze_audience(digest.pk) == 2
+    assert set(Delivery.objects.values_list("issue", "reader__email")) == {
+        (digest.pk, "two@example.com"), (digest.pk, "three@example.com")}
 
 
 def test_another_digest_of_the_day_is_a_digest(week: Issue, desk: Client) -> None:
