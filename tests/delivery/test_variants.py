@@ -164,10 +164,14 @@ def test_one_call_of_sendgrid_holds_one_kind_of_copy(issue_id: int, server: Send
     assert not any(setting["enable"] for call in server.calls for setting in call["tracking_settings"].values())
 
 
-def test_readers_of_one_kind_stand_together_in_the_queue(issue_id: int, server: SendGridServer) -> None:
-    freeze_audience(issue_id)
-    rows = Delivery.objects.order_by("pk").values_list("reader__partners", "reader__tracking", "reader__topics")
-    assert list(rows) == sorted(rows)
+def test_calls_are_filled_from_the_whole_batch(issue_id: int, server: SendGridServer) -> None:
+    """Partners' readers and others take turns in the queue, more than one call's worth of each."""
+    sender = open_sender()
+    sender.batch_size = 20
+    for number in range(40):
+        add_reader(f"more{number}@example.com", partners=number % 2 == 0)
+    deliver_issue(issue_id, sender=sender)
+    assert sorted(server.sizes) == [1, 1, 1, 1, 1, 2, 20, 20]
 
 
 def test_kinds_that_the_edition_does_not_tell_apart_share_a_call(make_issue: Make, server: SendGridServer) -> None:

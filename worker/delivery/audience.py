@@ -26,10 +26,6 @@ from worker.storage.models import (
 )
 from worker.storage.models.readers import today
 
-# Readers who get the same bytes stand together in the queue, so that a batch, and a call that takes one letter for all
-# its readers, holds few kinds of copies. A deferred copy comes back out of turn, which costs a call and nothing else.
-_IN_KINDS = ("reader__partners", "reader__tracking", "reader__topics", "pk")
-
 
 def list_rules(newsletter: str, *, digest: bool = False) -> dict[str, Q]:
     """Return what must be true of a subscription whose reader gets an issue, by what is said of one for whom it is not.
@@ -97,7 +93,7 @@ def freeze_audience(issue_id: int, *, now: datetime | None = None) -> int:
             if issue.state != IssueState.SENDING:
                 raise ConflictError(f"issue {issue_id} is {issue.state}: it must be started before its audience is fixed")
             now = now or timezone.now()
-            bulk.insert_audience(issue_id, find_audience(issue.newsletter, digest=issue.digest).order_by(*_IN_KINDS), now)
+            bulk.insert_audience(issue_id, find_audience(issue.newsletter, digest=issue.digest).order_by("pk"), now)
             Issue.objects.filter(pk=issue_id).update(started_at=now)
     return Delivery.objects.filter(issue_id=issue_id).count()
 

@@ -12,11 +12,11 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from worker import editorial
-from worker.delivery.audience import freeze_audience, move_issue, read_edition
+from worker.delivery.audience import find_audience, freeze_audience, move_issue, read_edition
 from worker.delivery.breaker import check_issue, hold_issue
 from worker.delivery.ledger import Lease, hand_over
 from worker.delivery.message import Sheet
-from worker.delivery.recheck import begin_call
+from worker.delivery.recheck import begin_call, sort_by_kind
 from worker.delivery.senders import Sender, SenderRefusedError, open_sender
 from worker.delivery.variants import Variants
 from worker.errors import BroadsheetError, ConflictError, TransientError
@@ -27,6 +27,9 @@ from worker.storage.models import Delivery, DeliveryState, Issue, IssueState, No
 
 LONGEST_NAP_SECONDS = 2.0
 MOST_MISSES = 5  # in a row, once the sender has worked: 1 + 2 + 4 + 8 + 16 seconds
+# A call that takes one letter for all its readers is only as full as the batch has readers of that kind.
+CALLS_CLAIMED = 10
+BATCH_SECONDS = 30.0  # then the rest of a batch goes back to the queue: calls may be slow
 _STOPPABLE = (IssueState.APPROVED, IssueState.SENDING, IssueState.HELD)
 
 
@@ -58,7 +61,7 @@ class Run:
 def deliver_batch(issue_id: int, sender: Sender, *, limit: int | None = None, now: datetime | None = None) -> Batch:
     """Claim up to `limit` queued copies of the issue and hand them over, `sender.batch_size` at a time.
 
-    `limit` is 500, or one full call if that takes more.
+    `limit` is 500, or one full call if that takes more; ten calls' worth if all copies of a call must be of one kind.
     `now` is what the mails' `Date` says; leases and waiting times go by the database's clock. Must be called outside a
     transaction. Raises NotFoundError; BroadsheetError if the edition is not what was approved (the issue is held);
     TransientError if the sender cannot be reached and SenderRefusedError if it turns us away (the issue is held), with
@@ -69,10 +72,13 @@ def deliver_batch(issue_id: int, sender: Sender, *, limit: int | None = None, no
         return Batch(open=_is_open(issue_id))
     variants = _read_variants(issue, now or timezone.now())
     lease = Lease(Delivery)
-    ids = bulk.claim_rows(Delivery.objects.filter(issue_id=issue_id), lease.token, limit=limit or max(500, sender.batch_size),
+    most = sender.batch_size * (CALLS_CLAIMED if sender.one_letter else 1)
+    ids = bulk.claim_rows(Delivery.objects.filter(issue_id=issue_id), lease.token, limit=limit or max(500, most),
                           seconds=lease.seconds)
     states: Counter[str] = Counter()
     try:
+        if sender.one_letter:
+            ids = sort_by_kind(ids, variants)
         pause = _hand_over_all(issue, ids, variants, lease, sender, states)
     except SenderRefusedError as error:
         hold_issue(issue_id, str(error))
@@ -93,11 +99,13 @@ def _hand_over_all(issue: Issue, ids: Sequence[int], variants: Variants, lease: 
     next hop wants a pause, and return how long a one.
     """
     due_at = issue.started_at or timezone.now()
+    audience = find_audience(issue.newsletter, digest=issue.digest)
+    stop_at = time.monotonic() + BATCH_SECONDS
     waiting = list(ids)
-    while waiting:
+    while waiting and time.monotonic() < stop_at:
         lease.renew()
         taken, waiting = waiting[: sender.batch_size], waiting[sender.batch_size :]
-        call = begin_call(issue, taken, variants, lease, states, one_letter=sender.one_letter)
+        call = begin_call(issue, taken, audience, variants, lease, states, one_letter=sender.one_letter)
         if call is None:
             break
         waiting = call.others + waiting

@@ -89,7 +89,7 @@ class Copy:
         return self.template.splice(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MessageTemplate:
     """A sheet with everything encoded but the reader's own parts. Made by `freeze_template`."""
 
