@@ -9,9 +9,11 @@ from django.db import DatabaseError
 from django.test import Client
 
 from tests.delivery.editions import add_reader, make_edition
+from worker.delivery import measuring
 from worker.delivery.audience import freeze_audience, start_issue
 from worker.delivery.measuring import Measured, count_measured
 from worker.press.measure import list_links
+from worker.readers.consent import lock_reader
 from worker.readers.erase import erase
 from worker.readers.links import sign_link
 from worker.readers.preferences import change
@@ -83,6 +85,16 @@ def test_who_does_not_agree_now_is_not_counted_and_gets_everything(copy: int, le
     leave()
     assert Client().get(addresses[0]).headers["Content-Type"] == "image/gif"
     assert Client().get(addresses[1]).headers["Location"] == TARGET
+    assert rows() == []
+
+
+def test_who_withdraws_while_the_picture_is_asked_for_is_not_counted(copy: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def withdraw_then_lock(reader_id: int) -> Reader | None:
+        Reader.objects.filter(pk=reader_id).update(tracking=False)
+        return lock_reader(reader_id)
+
+    monkeypatch.setattr(measuring, "lock_reader", withdraw_then_lock)
+    assert Client().get(pixel(copy)).status_code == 200
     assert rows() == []
 
 
