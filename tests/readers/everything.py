@@ -41,9 +41,8 @@ def make_reader(email: str = EMAIL, name: str = NAME) -> Reader:
     Notice.objects.create(reader=reader, kind="address", key=f"address:{reader.pk}:1", to=email, state="accepted", error=WORDS,
                           provider_id=f"letter-{LOCAL}", details={"newsletters": ["daily"], "old": email}, created_at=at(7),
                           updated_at=at(8), attempts=4711)
-    issue, later = (Issue.objects.create(newsletter="daily", period=period, subject="S", state=state,
-                                          window_start=NOW, window_end=NOW)
-                    for period, state in (("2026-11-20", "sent"), ("2026-11-23", "sending")))
+    issue, later = (Issue.objects.create(newsletter="daily", period=day, subject="S", state=state, window_start=NOW, window_end=NOW)
+                    for day, state in (("2026-11-20", "sent"), ("2026-11-23", "sending")))
     delivery = Delivery.objects.create(issue=issue, reader=reader, state="bounced", error=WORDS, provider_id=f"msg-{LOCAL}",
                                        updated_at=at(9), attempts=1147)
     Delivery.objects.create(issue=later, reader=reader, state="queued", updated_at=at(18))

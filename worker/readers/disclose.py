@@ -62,8 +62,8 @@ def disclose(reader_id: int) -> dict[str, Any]:
 
 def _disclose_letter(row: Notice) -> dict[str, Any]:
     return {"kind": row.kind, "state": row.state, "owed_since": _moment(row.created_at), "at": _moment(row.updated_at),
-            "to": row.to, "about": row.details, "attempts": row.attempts,
-            "answer": row.error, "number_at_the_mail_system": row.provider_id}
+            "to": row.to, "about": row.details, "attempts": row.attempts, "answer": row.error,
+            "number_at_the_mail_system": row.provider_id}
 
 
 def _disclose_delivery(row: Delivery) -> dict[str, Any]:
