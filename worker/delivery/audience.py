@@ -1,16 +1,17 @@
 """An approved issue in, one queued row per reader who is to get it out: who that is is fixed at one moment, once."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from worker.errors import ConflictError
 from worker.issues.find import lock_issue
 from worker.press.approve import check_edition
+from worker.readers.agree import asked_since
 from worker.readers.erase import replay_journal
 from worker.storage import bulk
 from worker.storage.models import (
@@ -22,9 +23,7 @@ from worker.storage.models import (
     IssueState,
     Subscription,
     SubscriptionState,
-    Terms,
 )
-from worker.storage.models.readers import today
 
 
 def list_rules(newsletter: str, *, digest: bool = False) -> dict[str, Q]:
@@ -32,7 +31,6 @@ def list_rules(newsletter: str, *, digest: bool = False) -> dict[str, Q]:
 
     This is the whole of it: the count at the desk, the audience and the last look before each call all ask here.
     """
-    material = Terms.objects.filter(kind="newsletter", material=True, effective__lte=today()).aggregate(day=Max("effective"))
     wanted = Frequency.WEEKLY if digest else Frequency.EVERY
     rules = {
         "the reader left before the copy's turn": Q(newsletter=newsletter, state=SubscriptionState.CONFIRMED),
@@ -41,8 +39,9 @@ def list_rules(newsletter: str, *, digest: bool = False) -> dict[str, Q]:
         "the reader paused the newsletter before the copy's turn":
             Q(reader__paused_until=None) | Q(reader__paused_until__lte=Now()),
     }
-    if material["day"]:
-        rules["the reader has not agreed to the terms that are in force now"] = Q(reader__terms_since__gte=material["day"])
+    asking = asked_since()
+    if asking > date.min:
+        rules["the reader has not agreed to the terms that are in force now"] = Q(reader__terms_since__gte=asking)
     return rules
 
 
