@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -83,12 +84,18 @@ def test_this_machine_itself_may_send_ten_times_as_many(send: Callable[..., Any]
     assert [send(f"a{n}@example.com", "127.0.0.1").status_code for n in range(11)] == [303] * 10 + [429]
 
 
-def test_a_flood_closes_the_form_and_raises_one_alarm(send: Callable[..., Any], settings: Any, unhurried: None) -> None:
+def test_a_flood_closes_the_form_and_raises_one_alarm(send: Callable[..., Any], settings: Any, unhurried: None,
+                                                       editor: Any) -> None:
     settings.SIGNUP_TOTAL_LIMIT = 2
     codes = [send(f"a{n}@example.com", f"192.0.2.{n}").status_code for n in range(5)]
     assert codes == [303, 303, 503, 503, 503]
     alarm = AuditEntry.objects.get(actor="sign-up")
     assert alarm.detail["limit"] == 2
+    desk = Client()
+    desk.force_login(editor, backend="django.contrib.auth.backends.ModelBackend")
+    assert "A flood of sign-ups" in desk.get("/desk/").content.decode()
+    AuditEntry.objects.update(at=alarm.at - timedelta(days=2))
+    assert "A flood of sign-ups" not in desk.get("/desk/").content.decode()
 
 
 def test_a_form_sent_within_a_blink_counts_five_times(send: Callable[..., Any], settings: Any) -> None:

@@ -1,20 +1,23 @@
 """The desk's front page: which issues there are, what waits for a decision, and whether the feeds are well."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from worker import editorial
 from worker.delivery.audience import count_audience
 from worker.issues.timetable import deadline
-from worker.storage.models import Feed, FeedState, Issue, IssueState
+from worker.readers.shield import SIGN_UP_ACTOR
+from worker.storage.models import AuditEntry, Feed, FeedState, Issue, IssueState
 from worker.web.newsroom.guards import for_editors
 
 RECENT = 30
+ALARM_SHOWN = timedelta(hours=24)
 OPEN_STATES = (IssueState.DRAFT, IssueState.APPROVED, IssueState.HELD, IssueState.SENDING)
 
 
@@ -39,8 +42,9 @@ def front(request: HttpRequest) -> HttpResponse:
     audiences = [(key, newsletter, count_audience(key), count_audience(key, digest=True) if newsletter.digest_on else 0)
                  for key, newsletter in known.newsletters.items()]
     states = dict(Feed.objects.filter(name__in=list(known.feeds_by_name())).values_list("state").annotate(Count("id")))
+    alarm = AuditEntry.objects.filter(actor=SIGN_UP_ACTOR, at__gt=timezone.now() - ALARM_SHOWN).first()
     return render(request, "web/desk/front.html", {
-        "here": "front",
+        "here": "front", "alarm": alarm,
         "waiting": [line for line in lines if line.waits], "others": [line for line in lines if not line.waits],
         "audiences": audiences, "feeds": len(known.feeds), "ok": states.get(FeedState.OK, 0),
         "failing": states.get(FeedState.FAILING, 0) + states.get(FeedState.GONE, 0),
