@@ -130,7 +130,7 @@ def _change_newsletters(reader: Reader, wanted: set[str], wordings: Wordings,
     for key in joining:
         editorial.load().newsletter(key)
     if joining:
-        _check_may_join(reader)
+        _check_may_join(reader, reads=bool(confirmed))
     for key in joining:
         _join(reader, key, wordings, said)
     if joining:
@@ -142,11 +142,14 @@ def _change_newsletters(reader: Reader, wanted: set[str], wordings: Wordings,
     return tuple(joining), tuple(leaving)
 
 
-def _check_may_join(reader: Reader) -> None:
+def _check_may_join(reader: Reader, *, reads: bool) -> None:
+    """Raise ConflictError unless the reader may join. One who reads nothing at present agrees by joining, to the terms that
+    stand on the page; one who reads, and has not answered new terms, answers them first: a tick elsewhere is no answer.
+    """
     check_proven(reader)
     if is_suppressed(reader.email):
         raise ConflictError("mail to this address came back or was marked as unwanted, so we no longer write to it")
-    if find_waiting_terms(reader):
+    if reads and find_waiting_terms(reader):
         raise ConflictError("our terms have changed: agree to the new ones first, then choose a further newsletter")
 
 

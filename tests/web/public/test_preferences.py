@@ -222,10 +222,27 @@ def test_terms_that_wait_for_an_answer_are_shown(ada: Reader, choose: Callable[.
     page = browser.get(path).content.decode()
     assert "wait for your answer" in page
     assert "/terms/2.0/" in page
+    answer_at = re.search(r'href="[^"]*?(/terms/agree/[^"]+)">', page)
+    assert answer_at
+    asked = browser.get(answer_at[1])
+    assert (asked.status_code, "2.0" in asked.content.decode(), "<form" in asked.content.decode()) == (200, True, True)
     answer = choose(ada, "newsletters", newsletters=["daily", "aitrends"])
     assert (answer.status_code, "agree to the new ones first" in answer.content.decode()) == (422, True)
     assert Subscription.objects.count() == 1
     assert "Saved" in choose(ada, "leave").content.decode(), "leaving is never in the way of terms"
+
+
+def test_who_reads_nothing_agrees_to_new_terms_by_joining(ada: Reader, choose: Callable[..., Any]) -> None:
+    leave(ada.pk, "daily", method="one-click")
+    Reader.objects.update(terms_since=today() - timedelta(days=1))
+    new = Terms.objects.create(kind="newsletter", version="2.0", title="New", wording="New", sha256="f" * 64, material=True,
+                               effective=today())
+    assert "Saved. You get Daily." in choose(ada, "newsletters", newsletters=["daily"]).content.decode()
+    row = Consent.objects.filter(purpose="terms").last()
+    assert row is not None
+    assert (row.action, row.version) == ("given", "2.0")
+    ada.refresh_from_db()
+    assert ada.terms_since == new.effective
 
 
 def test_changing_needs_the_page_s_own_form(ada: Reader, browser: Client) -> None:
