@@ -100,9 +100,18 @@ def look(path: str | Path, *, newsletter: str, on_line: Line | None = None,
             _tell(report, batch, decision.refused, on_refused)
             if on_line:
                 on_line(batch[-1].line)
-    report.imported = int(np.unique(np.frombuffer(seen, dtype=np.int64)).size) if seen else 0
+    report.imported = _count_different(seen)
     report.already += len(seen) - report.imported
     return report
+
+
+def _count_different(numbers: "array[int]") -> int:
+    """Count the numbers that differ, in the place they are in: a set of a million takes ten times the memory."""
+    if not numbers:
+        return 0
+    sorted_in_place = np.frombuffer(numbers, dtype=np.int64)
+    sorted_in_place.sort()
+    return 1 + int(np.count_nonzero(sorted_in_place[1:] != sorted_in_place[:-1]))
 
 
 def import_readers(path: str | Path, *, newsletter: str, consent_source: str, by: str = "operator",
