@@ -46,17 +46,19 @@ OUT: list[tuple[Callable[[], object], str]] = [
     (set_place(newsletter="daily"), "the reader left before the copy's turn"),
     (set_place(frequency="weekly"), "the reader chose the weekly digest instead of the issues before the copy's turn"),
     (set_reader(paused_until=timezone.now() + DAY), "the reader paused the newsletter before the copy's turn"),
-    (both(publish_terms(), set_reader(terms_since=TODAY - DAY)), "the reader has not agreed to the terms that are in force now"),
+    (both(publish_terms(effective=TODAY - 90 * DAY), publish_terms(), set_reader(terms_since=TODAY - DAY)),
+     "the reader has not agreed to the terms that are in force now"),
     (both(publish_terms(effective=TODAY - 30 * DAY), publish_terms(effective=TODAY - 3 * DAY),
           set_reader(terms_since=TODAY - 20 * DAY)), "the reader has not agreed to the terms that are in force now"),
 ]
 IN: list[Callable[[], object]] = [
     set_reader(paused_until=timezone.now() - timedelta(minutes=1)),
-    both(publish_terms(), set_reader(terms_since=TODAY)),
+    both(publish_terms(effective=TODAY - 90 * DAY), publish_terms(), set_reader(terms_since=TODAY)),
     both(publish_terms(effective=TODAY + DAY), set_reader(terms_since=TODAY - 9 * DAY)),
     both(publish_terms(material=False), set_reader(terms_since=TODAY - 9 * DAY)),
     both(publish_terms(kind="privacy"), publish_terms(kind="partners"), set_reader(terms_since=TODAY - 9 * DAY)),
     set_reader(terms_since=TODAY - 900 * DAY),
+    both(publish_terms(), set_reader(terms_since=TODAY - DAY)),  # the first wording of all changes nothing for anybody
 ]
 
 
