@@ -9,6 +9,7 @@ from django.db import connection, models
 
 from worker.readers.addresses import address_key
 from worker.readers.suppress import email_hash
+from worker.readers.terms import name_wordings
 from worker.storage.models import (
     Consent,
     Delivery,
@@ -57,7 +58,7 @@ def _add_by_address(email: str) -> None:
     wording = Terms.objects.create(kind="newsletter", version="9.9", title="Terms", wording="Words", sha256="b2" * 32,
                                    effective=date(2026, 1, 1))
     SignUp.objects.create(email=email.upper(), newsletters=["daily"], topics="chips", partners=True, tracking=True,
-                          shown={"newsletter": wording.pk}, form="embedded", network_address="2001:db8::77", at=at(12))
+                          shown=name_wordings({"newsletter": wording}), form="embedded", network_address="2001:db8::77", at=at(12))
     Suppression.objects.create(email_hash=email_hash(email), reason="bounce", at=at(13))
     Departure.objects.create(newsletter="daily", reason="other", words="Too long for me", key="c3" * 32)
     for model in (AccessAttempt, AccessLog, AccessFailureLog):

@@ -19,7 +19,7 @@ from worker.delivery.message import Sheet
 from worker.delivery.recheck import begin_call, sort_by_kind
 from worker.delivery.senders import Sender, SenderRefusedError, open_sender
 from worker.delivery.variants import Variants
-from worker.errors import BroadsheetError, ConflictError, TransientError
+from worker.errors import BroadsheetError, ConfigurationError, ConflictError, TransientError
 from worker.issues.find import find_issue, lock_issue
 from worker.press.approve import check_edition
 from worker.storage import bulk
@@ -146,7 +146,11 @@ def deliver_issue(issue_id: int, *, sender: Sender | None = None, seconds: float
     (copies no longer open, audience). Raises what `deliver_batch` raises; a sender that is lost after it once worked is
     given five more chances over half a minute, if there is no limit in `seconds`.
     """
-    audience = freeze_audience(issue_id)
+    try:
+        audience = freeze_audience(issue_id)
+    except ConfigurationError as error:  # the erasure journal cannot be read: nobody knows whom it names
+        hold_issue(issue_id, str(error))
+        raise
     stop_at = None if seconds is None else time.monotonic() + seconds
     out = sender or open_sender()
     done, patience = 0, 0

@@ -62,7 +62,7 @@ def agree_since(reader: Reader, terms: Terms) -> None:
     given = Consent.objects.filter(reader=reader, action=ConsentAction.GIVEN)
     named = given.filter(purpose=Purpose.TERMS).values("wording_sha256")
     days = [terms.effective, *Terms.objects.filter(kind="newsletter", sha256__in=named).values_list("effective", flat=True)]
-    if given.filter(wording_sha256="").exists():
+    if given.filter(method="import").exists():
         days.append(reader.terms_since)
     reader.terms_since = max(days)
     reader.save(update_fields=["terms_since"])

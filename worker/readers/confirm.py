@@ -67,6 +67,8 @@ def confirm(token: str, *, network_address: str | None = None, now: datetime | N
     """
     notice = _find_notice(token)
     reader = lock_reader(notice.reader_id)
+    if reader:
+        notice.refresh_from_db(fields=["details"])  # a sign-up may have widened the letter before the lock was ours
     asked = _look(notice)
     if reader is None or asked.state != "open":
         return asked

@@ -76,7 +76,7 @@ def _disclose_by_address(email: str) -> dict[str, Any]:
     """What no row ties to the reader, but their address leads to."""
     mailbox = mailbox_of(email)
     waiting = [row for row in SignUp.objects.order_by("pk") if mailbox_of(row.email) == mailbox]
-    wordings = Terms.objects.in_bulk({pk for row in waiting for pk in row.shown.values()})
+    wordings = Terms.objects.in_bulk({pk for row in waiting for pk, _ in row.shown.values()})
     attempts = [row for model in (AccessAttempt, AccessFailureLog, AccessLog)
                 for row in model.objects.filter(username__iexact=email).order_by("pk")]
     return {
@@ -84,7 +84,7 @@ def _disclose_by_address(email: str) -> dict[str, Any]:
             {"email": row.email, "newsletters": row.newsletters, "topics": row.topics.split(), "partners_content": row.partners,
              "tracking": row.tracking, "form": row.form, "network_address": row.network_address, "at": _moment(row.at),
              "wordings_shown": {kind: {"version": wordings[pk].version, "wording_sha256": wordings[pk].sha256}
-                                for kind, pk in row.shown.items() if pk in wordings}}
+                                for kind, (pk, _) in row.shown.items() if pk in wordings}}
             for row in waiting],
         "not_to_be_written_to": [
             {"reason": row.reason, "since": _moment(row.at)} for row in

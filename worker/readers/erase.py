@@ -50,8 +50,19 @@ def erase(email: str, *, now: datetime | None = None) -> bool:
         address = found.email if found else read_address(email).email
     except BroadsheetError:
         return False  # no address: no list can hold it
+    for old in _former_addresses(address):  # an old list may hold the address of before a move
+        write_entry(email_hash(old), now)
+        _forget(old, now)
     write_entry(email_hash(address), now)
     return _forget(address, now) > 0
+
+
+def _former_addresses(address: str) -> list[str]:
+    """Return the addresses this mailbox's readers moved here from, as far as the letters about it still stand, unless another
+    reader has one of them now."""
+    own = find_spellings(address)
+    old = Notice.objects.filter(kind=NoticeKind.MOVED, reader__in=own).exclude(to="").values_list("to", flat=True)
+    return [one for one in set(old) if mailbox_of(one) != mailbox_of(address) and not find_spellings(one)]
 
 
 def replay_journal(*, look_at: Literal["missing", "recent", "all"] = "missing", now: datetime | None = None) -> int:

@@ -107,12 +107,20 @@ def change(reader_id: int, *, newsletters: Collection[str] | None = None, freque
     """
     now = now or timezone.now()
     reader = _lock(reader_id)
-    shown = wordings or box_wordings()
+    shown = wordings if wordings is not None else _wordings_of_today()
     said: dict[str, Any] = {"method": method, "form": "preferences", "network_address": network_address, "now": now}
     joined, left = ((), ()) if newsletters is None else _change_newsletters(reader, set(newsletters), shown, said)
     _set_frequencies(reader, frequencies or {})
     given, withdrawn = _change_purposes(reader, {Purpose.PARTNERS: partners, Purpose.TRACKING: tracking}, shown, said)
     return Changes(joined=joined, left=left, given=given, withdrawn=withdrawn)
+
+
+def _wordings_of_today() -> Wordings:
+    """While no terms are published nothing can be given, but everything taken back."""
+    try:
+        return box_wordings()
+    except BroadsheetError:
+        return {}
 
 
 def _lock(reader_id: int) -> Reader:
@@ -130,6 +138,8 @@ def _change_newsletters(reader: Reader, wanted: set[str], wordings: Wordings,
     for key in joining:
         editorial.load().newsletter(key)
     if joining:
+        if "newsletter" not in wordings:
+            raise BroadsheetError("no terms are published just now, so no newsletter can be added; please try again later")
         _check_may_join(reader, reads=bool(confirmed))
     for key in joining:
         _join(reader, key, wordings, said)

@@ -13,7 +13,7 @@ import structlog
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -58,10 +58,13 @@ def retain(*, seconds: float = 120, now: datetime | None = None) -> Retained:
     ends = monotonic() + seconds
     counts = dict.fromkeys((rules := _rules(now)), 0)
     for name, step in rules.items():
-        for count in step():
-            counts[name] += count
-            if monotonic() > ends:
-                return Retained(counts, finished=False)
+        try:
+            for count in step():
+                counts[name] += count
+                if monotonic() > ends:
+                    return Retained(counts, finished=False)
+        except DatabaseError:  # the other rules hold all the same
+            log.exception("what is past its time could not be let go of", rule=name)
     if stuck := SignUp.objects.filter(at__lt=now - STUCK).count():
         log.error("sign-ups wait to be decided since more than a day; is a worker running?", count=stuck)
     return Retained(counts, finished=True)
@@ -98,10 +101,13 @@ def _rules(now: datetime) -> dict[str, Step]:
 
 def _batches(rows: QuerySet[Any]) -> Iterator[list[Any]]:
     """Return the keys of `rows`, some at a time, until none is left; what is taken is expected to be `rows` no more."""
-    while keys := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+    after = rows
+    while keys := list(after.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         yield keys
         if len(keys) < BATCH:
             return
+        if isinstance(keys[-1], int):  # not over the same rows again
+            after = rows.filter(pk__gt=keys[-1])
 
 
 def _delete(rows: QuerySet[Any]) -> Iterator[int]:

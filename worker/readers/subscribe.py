@@ -63,12 +63,21 @@ def decide_sign_ups(*, limit: int = 5_000, now: datetime | None = None) -> int:
             unwanted = suppressed_among(row.email for row in rows)
             for row in rows:
                 if row.email not in unwanted and not is_blocked(row.email):
-                    _decide(row, now or row.at)
+                    _decide_or_drop(row, now or row.at)
             SignUp.objects.filter(pk__in=[row.pk for row in rows]).delete()
         decided += len(rows)
         if len(rows) < BATCH:
             break
     return decided
+
+
+def _decide_or_drop(row: SignUp, now: datetime) -> None:
+    """Decide one; what can never be decided must not hold up those who came after it."""
+    try:
+        with transaction.atomic():
+            _decide(row, now)
+    except (BroadsheetError, KeyError, TypeError, ValueError):
+        log.exception("a sign-up cannot be decided", sign_up=row.pk)
 
 
 def _decide(row: SignUp, now: datetime) -> None:
@@ -127,20 +136,22 @@ def _write_all(request: _Request) -> bool:
         [Subscription(reader=reader, newsletter=key, asked_at=now) for key in request.newsletters], ignore_conflicts=True)
     rows = reader.subscriptions.filter(newsletter__in=request.newsletters, state__in=_ASKABLE).order_by("newsletter")
     rounds = {row.newsletter: row.confirm_round for row in rows}
-    asked = _owe_letter(reader, request, rounds)
+    asked, is_new = _owe_letter(reader, request, rounds)
     if not asked:
         return False
     Subscription.objects.filter(reader=reader, newsletter__in=asked).update(state=SubscriptionState.PENDING, asked_at=now)
-    Consent.objects.bulk_create(_asked_rows(reader, request, asked))
+    Consent.objects.bulk_create(_asked_rows(reader, request, asked, with_boxes=is_new))
     return True
 
 
-def _owe_letter(reader: Reader, request: _Request, rounds: Mapping[str, int]) -> list[str]:
-    """Owe a letter that asks about `rounds`, and return the newsletters it asks about that none of today's did before.
+def _owe_letter(reader: Reader, request: _Request, rounds: Mapping[str, int]) -> tuple[list[str], bool]:
+    """Owe a letter that asks about `rounds`; return the newsletters it asks about that none of today's did before, and
+    whether it is a new one.
 
     One confirmation a (UTC) day for one mailbox, however its address is spelt; another only once that one was answered. A
     letter on its way, or in the mailbox, is widened by what is asked for since: its page names all of it. What it asked
-    before it does not ask anew, or a link from before somebody left would bring them back.
+    before it does not ask anew, or a link from before somebody left would bring them back; nor does it take in what was asked
+    beside other wordings than its own.
     """
     prefix = f"confirm:{email_hash(reader.email)[:40]}:{request.now.astimezone(UTC):%Y-%m-%d}:"
     today = list(Notice.objects.filter(kind=NoticeKind.CONFIRM, key__startswith=prefix).order_by("pk"))
@@ -148,14 +159,15 @@ def _owe_letter(reader: Reader, request: _Request, rounds: Mapping[str, int]) ->
     letter = next((one for one in today if f"welcome:{one.pk}" not in answered), None)
     if letter is None:
         _make_letter(reader, request, rounds, f"{prefix}{len(today)}")
-        return list(rounds)
+        return list(rounds), True
     fresh = [key for key in rounds if key not in letter.details["rounds"]]
-    if letter.reader_id != reader.pk or not fresh:
-        return []
+    as_shown = {kind: tuple(named) for kind, named in letter.details["shown"].items()} == name_wordings(request.wordings)
+    if letter.reader_id != reader.pk or not fresh or not as_shown:
+        return [], False
     letter.details["rounds"] |= {key: rounds[key] for key in fresh}
     letter.details["newsletters"] = sorted(letter.details["rounds"])
     letter.save(update_fields=["details"])
-    return fresh
+    return fresh, False
 
 
 def _make_letter(reader: Reader, request: _Request, rounds: Mapping[str, int], key: str) -> None:
@@ -166,11 +178,11 @@ def _make_letter(reader: Reader, request: _Request, rounds: Mapping[str, int], k
             "shown": name_wordings(request.wordings)})
 
 
-def _asked_rows(reader: Reader, request: _Request, newsletters: Sequence[str]) -> list[Consent]:
+def _asked_rows(reader: Reader, request: _Request, newsletters: Sequence[str], *, with_boxes: bool) -> list[Consent]:
     purposes = [(Purpose.NEWSLETTER, key) for key in newsletters] + [(Purpose.TERMS, "")]
-    if request.partners:
+    if request.partners and with_boxes:  # a letter that was only widened asks about the boxes of the first form
         purposes.append((Purpose.PARTNERS, ""))
-    if request.tracking:
+    if request.tracking and with_boxes:
         purposes.append((Purpose.TRACKING, ""))
     return [build_consent(reader, purpose, ConsentAction.ASKED, newsletter=key, method="form", form=request.form,
                           network_address=request.network_address, wordings=request.wordings, now=request.now)

@@ -11,8 +11,9 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from worker.readers.addresses import address_key, mailbox_of
+from worker.readers.addresses import mailbox_of
 from worker.readers.consent import build_consent
+from worker.readers.find import find_spellings
 from worker.storage.bulk_readers import find_hashes
 from worker.storage.models import Consent, ConsentAction, Purpose, Reader, Subscription, SubscriptionState, Suppression
 
@@ -64,8 +65,8 @@ def suppress(email: str, reason: str, *, now: datetime | None = None) -> bool:
     known = is_suppressed(email)
     if not known:
         Suppression.objects.get_or_create(email_hash=email_hash(email), defaults={"reason": reason[:30], "at": now})
-    reader = Reader.objects.select_for_update(no_key=True).filter(email_key=address_key(email)).first()
-    if reader:
+    own = find_spellings(email)
+    for reader in Reader.objects.select_for_update(no_key=True).filter(pk__in=own).order_by("pk"):
         _end_subscriptions(reader, reason, now)
     return not known
 

@@ -116,11 +116,16 @@ def letters_key(terms_id: int, stage: str = "") -> str:
 
 
 def _check_day(draft: Draft, now: datetime) -> None:
-    """Raise ConflictError for a material change that readers would be told of too late."""
+    """Raise ConflictError for a material change of which readers would be told too late, or that another version overtakes."""
     if not draft.material or draft.kind not in TOLD:
         return
     first = now.astimezone(UTC).date() + timedelta(days=settings.TERMS_NOTICE_DAYS)
     others = Terms.objects.filter(kind=draft.kind).exclude(version=draft.version)
+    # How far a reader's agreement reaches is kept as a day, so the days must rise, or a change would pass as agreed to.
+    later = others.filter(effective__gte=draft.effective).order_by("effective").last()
+    if later:
+        raise ConflictError(f"{draft.file}: effective {draft.effective} is not later than that of version {later.version}: give a "
+                            f"material change a day after {later.effective}")
     if draft.effective < first and others.exists() and Subscription.objects.filter(
             state=SubscriptionState.CONFIRMED).exists():
         raise ConflictError(f"{draft.file}: effective {draft.effective} is too soon: readers are told of a material change at "

@@ -6,7 +6,7 @@ fills its own three tables, so that no row is built in Python a second time.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.db import connection, models, transaction
@@ -114,6 +114,8 @@ def subscribe_many(people: Sequence[Joining], newsletter: str, now: datetime, **
             state=SubscriptionState.CONFIRMED, **stamp)
     if any(one.is_waiting for one in people):
         _confirm_waiting(newsletter, now)
+    if len(new) < len(people):
+        _agreed_elsewhere(newsletter, now)
     _insert(Consent, "id AS reader_id, source, network_address", "ORDER BY id", purpose=Purpose.NEWSLETTER,
             action=ConsentAction.GIVEN, newsletter=newsletter, at=now, **consent)
 
@@ -124,6 +126,18 @@ def _confirm_waiting(newsletter: str, now: datetime) -> None:
             "UPDATE storage_subscription SET state = 'confirmed', confirmed_at = %s, confirm_round = confirm_round + 1 "
             "WHERE newsletter = %s AND state = 'pending' AND reader_id IN (SELECT id FROM staged_reader WHERE is_waiting)",
             [connection.ops.adapt_datetimefield_value(now), newsletter])
+
+
+def _agreed_elsewhere(newsletter: str, now: datetime) -> None:
+    """Let what these people agreed to elsewhere count from today, as it does for who is new; but not as an answer, for readers
+    of another newsletter, to terms they were asked about."""
+    day = connection.ops.adapt_datefield_value(now.astimezone(UTC).date())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE storage_reader SET terms_since = %s WHERE terms_since < %s "
+            "AND id IN (SELECT id FROM staged_reader WHERE NOT is_new) AND NOT EXISTS (SELECT 1 FROM storage_subscription AS other "
+            "WHERE other.reader_id = storage_reader.id AND other.state = 'confirmed' AND other.newsletter <> %s)",
+            [day, day, newsletter])
 
 
 def _insert(model: type[models.Model], given: str, which: str, **shared: Any) -> int:

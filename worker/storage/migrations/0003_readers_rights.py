@@ -68,6 +68,16 @@ def unguard_ledger(apps, schema_editor):
         schema_editor.execute(statement)
 
 
+def name_what_was_shown(apps, schema_editor):
+    """Letters that were sent before name the terms by their row alone."""
+    terms = {row.pk: row for row in apps.get_model("storage", "Terms").objects.all()}
+    for letter in apps.get_model("storage", "Notice").objects.filter(kind="confirm").iterator():
+        shown = terms.get(letter.details.get("terms"))
+        if shown and "shown" not in letter.details:
+            letter.details["shown"] = {"newsletter": [shown.pk, shown.sha256[:16]]}
+            letter.save(update_fields=["details"])
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -237,5 +247,6 @@ class Migration(migrations.Migration):
             model_name='notice',
             index=models.Index(fields=['state', 'kind', 'id'], name='storage_not_state_18085d_idx'),
         ),
+        migrations.RunPython(name_what_was_shown, migrations.RunPython.noop),
         migrations.RunPython(guard_ledger, unguard_ledger),
     ]

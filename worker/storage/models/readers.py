@@ -111,7 +111,7 @@ class SignUp(models.Model):
     topics = models.CharField(max_length=200, blank=True)
     partners = models.BooleanField(default=False)
     tracking = models.BooleanField(default=False)
-    shown = models.JSONField()  # kind of wording > id of the Terms that stood beside its box
+    shown = models.JSONField()  # kind > [id, beginning of the hash] of the wording beside its box
     form = models.CharField(max_length=20)
     network_address = models.GenericIPAddressField(null=True)
     at = models.DateTimeField(default=timezone.now)

@@ -41,20 +41,24 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "web/public/unsubscribe.html", {"title": title})
     one_click = _is_one_click(request)
     try:
-        leave(ids["reader"], ids["newsletter"], method="one-click" if one_click else "unsubscribe page",
-              network_address=network_address(request))
-        context = {} if one_click else _offer_more(token, title, ids)
+        is_new = leave(ids["reader"], ids["newsletter"], method="one-click" if one_click else "unsubscribe page",
+                       network_address=network_address(request))
+        context = {} if one_click else _offer_more(token, title, ids, is_new=is_new)
     except DatabaseError:
         return _not_recorded(request, one_click=one_click)
     return _say(request, title, context)
 
 
-def _offer_more(token: str, title: str, ids: dict[str, Any]) -> dict[str, Any]:
-    """Return what the page after the button holds: the way back, and the question nobody has to answer."""
+def _offer_more(token: str, title: str, ids: dict[str, Any], *, is_new: bool) -> dict[str, Any]:
+    """Return what the page after the button holds: the way back, and the question nobody has to answer.
+
+    The preferences only for who has left this moment: the link of an old mail, which stands in its headers too, opens no more
+    than the way out.
+    """
     found = find_undo(ids["reader"], ids["newsletter"])
     return {"title": title, "token": token, "reasons": REASONS, "longest": LONGEST_WORDS,
             "undo": undo_url(ids["reader"], ids["newsletter"], found) if found is not None else "",
-            "preferences": preferences_url(ids["reader"])}
+            "preferences": preferences_url(ids["reader"]) if is_new else ""}
 
 
 def _say(request: HttpRequest, title: str, context: dict[str, Any]) -> HttpResponse:
@@ -103,7 +107,8 @@ def undo(request: HttpRequest, token: str) -> HttpResponse:
         return show_bad_link(request, error)
     except DatabaseError:
         return _not_recorded(request)
-    context = {"state": done.state, "title": title_of(done.newsletter), "preferences": preferences_url(done.reader_id)}
+    context = {"state": done.state, "title": title_of(done.newsletter),
+               "preferences": preferences_url(done.reader_id) if done.state == "back" else ""}
     return render(request, "web/public/undo.html", context, status=410 if done.state == "stale" else 200)
 
 
