@@ -126,6 +126,7 @@ def retain() -> None:
 
 _NUDGES = {"deliver": deliver_issue, "notices": notices, "group": group, "sign-ups": sign_ups, "renew": renew}
 NUDGE_SECONDS = 0.25
+SILENT, SILENT_SECONDS = "silent until", 10.0
 _last_nudged: dict[str, float] = {}
 
 
@@ -135,11 +136,12 @@ def nudge(name: str, *args: Any, wait: float = 0) -> None:
     task = _NUDGES[name]
 
     def send() -> None:
-        if not settings.REDIS_URL:
+        if not settings.REDIS_URL or monotonic() < _last_nudged.get(SILENT, 0):
             return
         try:
             task.apply_async(args, retry=False, expires=60, countdown=wait or None)
         except (OperationalError, OSError) as error:
+            _last_nudged[SILENT] = monotonic() + SILENT_SECONDS  # the next visitors must not wait for its time-out too
             log.warning("broker did not answer; the timetable will find the work", step=name, reason=str(error))
 
     transaction.on_commit(send)

@@ -144,7 +144,7 @@ def test_a_thousand_addresses_are_checked_with_few_questions(db: None) -> None:
     with CaptureQueriesContext(connection, ) as asked:
         found = suppressed_among([f"reader{n}@example.com" for n in range(1000)])
     assert found == {"reader500@example.com"}
-    assert len(asked) <= 3
+    assert len(asked) <= 5, "one, with a savepoint and the planner's setting around it on PostgreSQL"
 
 
 def _deliver(ada: Reader) -> Delivery:

@@ -88,6 +88,15 @@ def test_a_further_newsletter_on_the_same_day_widens_the_letter_there_is(terms: 
     assert _states() == {"aitrends": "confirmed", "daily": "confirmed"}
 
 
+@pytest.mark.parametrize("newsletters", [["daily"], ["aitrends"]])
+def test_a_strangers_ticks_are_not_the_owners(terms: Terms, last_link: Callable[[], str], newsletters: list[str]) -> None:
+    sign_up("ada@example.com", ["daily"], partners=True, tracking=True, topics="labs", now=NOW)
+    sign_up("ada@example.com", newsletters, now=NOW + timedelta(hours=1))
+    done = confirm(last_link(), now=NOW + timedelta(hours=2))
+    assert (done.partners, done.tracking, done.topics) == (False, False, "")
+    assert {row.purpose for row in Consent.objects.filter(action="given")} == {"newsletter", "terms"}
+
+
 def test_a_confirmed_reader_who_signs_up_again_gets_no_mail(terms: Terms, last_link: Callable[[], str]) -> None:
     sign_up("ada@example.com", ["daily"], now=NOW)
     confirm(last_link(), now=NOW)

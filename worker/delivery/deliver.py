@@ -146,11 +146,7 @@ def deliver_issue(issue_id: int, *, sender: Sender | None = None, seconds: float
     (copies no longer open, audience). Raises what `deliver_batch` raises; a sender that is lost after it once worked is
     given five more chances over half a minute, if there is no limit in `seconds`.
     """
-    try:
-        audience = freeze_audience(issue_id)
-    except ConfigurationError as error:  # the erasure journal cannot be read: nobody knows whom it names
-        hold_issue(issue_id, str(error))
-        raise
+    audience = _freeze(issue_id)
     stop_at = None if seconds is None else time.monotonic() + seconds
     out = sender or open_sender()
     done, patience = 0, 0
@@ -179,6 +175,14 @@ def deliver_issue(issue_id: int, *, sender: Sender | None = None, seconds: float
     finally:
         if sender is None:
             out.close()
+
+
+def _freeze(issue_id: int) -> int:
+    try:
+        return freeze_audience(issue_id)
+    except ConfigurationError as error:  # the erasure journal cannot be read: nobody knows whom it names
+        hold_issue(issue_id, str(error))
+        raise
 
 
 def _end_run(issue_id: int, finished: bool, state: str) -> Run:

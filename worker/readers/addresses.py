@@ -70,7 +70,8 @@ def address_key(email: str) -> str:
     """Return what all spellings of one address share: NFC, case-folded, its domain in IDNA. Never raises."""
     if email.isascii():  # nearly all are; what follows would leave this to be done
         return email.strip().lower()
-    local, at, domain = unicodedata.normalize("NFC", email.strip()).casefold().rpartition("@")
+    local, at, domain = unicodedata.normalize("NFC", email.strip()).rpartition("@")
+    local, domain = local.casefold(), domain.lower()  # case-folded, straße.de would be strasse.de: somebody else's
     if not domain.isascii():
         # A domain that cannot be encoded is no address we ever took: the key just matches nothing.
         with suppress(idna.IDNAError, UnicodeError):

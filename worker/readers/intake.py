@@ -13,6 +13,7 @@ def take_in(email: str, newsletters: Sequence[str], *, topics: Sequence[str], pa
     A box whose wording was not shown (partners, where there are none) counts as not ticked.
     """
     SignUp.objects.create(
-        email=email, newsletters=list(newsletters), topics=" ".join(sorted(topics)), partners=partners and "partners" in shown,
+        email=email, newsletters=list(dict.fromkeys(newsletters)), topics=" ".join(sorted(set(topics))),
+        partners=partners and "partners" in shown,
         tracking=tracking and "tracking" in shown, form=form, network_address=network_address,
         shown=shown)

@@ -100,11 +100,12 @@ def _read_line(line: bytes) -> tuple[str, datetime] | None:
     try:
         said = json.loads(line)
         digest, at = said["hash"], datetime.fromisoformat(said["at"])
-    except (ValueError, TypeError, KeyError):
+        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None
     if not isinstance(digest, str) or not _HASH.fullmatch(digest):
         return None
-    return digest, at if at.tzinfo else at.replace(tzinfo=UTC)
+    return digest, at
 
 
 def why_not_writable() -> str:

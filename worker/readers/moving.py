@@ -98,9 +98,11 @@ def move(token: str, *, now: datetime | None = None) -> Move:
 
 def _move(notice: Notice, now: datetime) -> Move:
     reader = lock_reader(notice.reader_id)
+    if reader is None:
+        raise BadLinkError("this link belongs to a reader who is not on our lists any more")
     notice.refresh_from_db()
     asked = _look(notice)
-    if reader is None or asked.state != "open":
+    if asked.state != "open":
         return asked
     _close(reader)
     old, reader.email, reader.email_key = reader.email, notice.to, address_key(notice.to)

@@ -126,12 +126,17 @@ def _write(request: _Request) -> None:
     with transaction.atomic():
         if not _write_all(request):
             transaction.set_rollback(True)  # of this savepoint alone
+    reader = Reader.objects.filter(email_key=request.address.key).first()
+    if reader:
+        _narrow(reader, request)
 
 
 def _write_all(request: _Request) -> bool:
     address, now = request.address, request.now
     found, _ = Reader.objects.get_or_create(email_key=address.key, defaults={"email": address.email, "created_at": now})
-    reader = lock_reader(found.pk) or found
+    reader = lock_reader(found.pk)
+    if reader is None:  # erased this moment
+        return False
     Subscription.objects.bulk_create(
         [Subscription(reader=reader, newsletter=key, asked_at=now) for key in request.newsletters], ignore_conflicts=True)
     rows = reader.subscriptions.filter(newsletter__in=request.newsletters, state__in=_ASKABLE).order_by("newsletter")
@@ -153,10 +158,8 @@ def _owe_letter(reader: Reader, request: _Request, rounds: Mapping[str, int]) ->
     before it does not ask anew, or a link from before somebody left would bring them back; nor does it take in what was asked
     beside other wordings than its own.
     """
-    prefix = f"confirm:{email_hash(reader.email)[:40]}:{request.now.astimezone(UTC):%Y-%m-%d}:"
-    today = list(Notice.objects.filter(kind=NoticeKind.CONFIRM, key__startswith=prefix).order_by("pk"))
-    answered = set(Notice.objects.filter(key__in=[f"welcome:{letter.pk}" for letter in today]).values_list("key", flat=True))
-    letter = next((one for one in today if f"welcome:{one.pk}" not in answered), None)
+    prefix = _letter_prefix(reader, request)
+    today, letter = _letters_of_today(prefix)
     if letter is None:
         _make_letter(reader, request, rounds, f"{prefix}{len(today)}")
         return list(rounds), True
@@ -168,6 +171,31 @@ def _owe_letter(reader: Reader, request: _Request, rounds: Mapping[str, int]) ->
     letter.details["newsletters"] = sorted(letter.details["rounds"])
     letter.save(update_fields=["details"])
     return fresh, False
+
+
+def _letter_prefix(reader: Reader, request: _Request) -> str:
+    return f"confirm:{email_hash(reader.email)[:40]}:{request.now.astimezone(UTC):%Y-%m-%d}:"
+
+
+def _letters_of_today(prefix: str) -> tuple[list[Notice], Notice | None]:
+    """Return the mailbox's letters of the day, and the one that is not answered yet."""
+    today = list(Notice.objects.filter(kind=NoticeKind.CONFIRM, key__startswith=prefix).order_by("pk"))
+    answered = set(Notice.objects.filter(key__in=[f"welcome:{letter.pk}" for letter in today]).values_list("key", flat=True))
+    return today, next((one for one in today if f"welcome:{one.pk}" not in answered), None)
+
+
+def _narrow(reader: Reader, request: _Request) -> None:
+    """Let the day's letter ask for no more than each form of the day did beside the newsletters: one of them may be a
+    stranger's, and one button answers all."""
+    _, letter = _letters_of_today(_letter_prefix(reader, request))
+    if letter is None or letter.reader_id != reader.pk:
+        return
+    asked = letter.details
+    narrowed = {"partners": asked["partners"] and request.partners, "tracking": asked["tracking"] and request.tracking,
+                "topics": asked.get("topics", "") if asked.get("topics", "") == request.topics else ""}
+    if asked | narrowed != asked:
+        letter.details = asked | narrowed
+        letter.save(update_fields=["details"])
 
 
 def _make_letter(reader: Reader, request: _Request, rounds: Mapping[str, int], key: str) -> None:

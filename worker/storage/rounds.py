@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Min
 
 from worker.storage.models import NoticeKind, Reader
 
@@ -175,8 +175,8 @@ def _lapsing(lapse: Lapse) -> tuple[str, list[Any]]:
 
 
 def _spans() -> Iterator[tuple[int, int]]:
-    top = Reader.objects.aggregate(top=Max("pk"))["top"] or 0
-    return ((first, first + SPAN - 1) for first in range(1, top + 1, SPAN))
+    found = Reader.objects.aggregate(least=Min("pk"), top=Max("pk"))  # numbers do not begin at 1 for ever
+    return ((first, first + SPAN - 1) for first in range(found["least"] or 1, (found["top"] or 0) + 1, SPAN))
 
 
 def _ask(statement: str, values: Sequence[Any]) -> Any:
