@@ -8,7 +8,6 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from worker import editorial
 from worker.errors import ConflictError
 from worker.issues.find import lock_issue
 from worker.press.approve import check_edition
@@ -32,14 +31,11 @@ def list_rules(newsletter: str, *, digest: bool = False) -> dict[str, Q]:
 
     This is the whole of it: the count at the desk, the audience and the last look before each call all ask here.
     """
-    wanted = Q(frequency=Frequency.WEEKLY if digest else Frequency.EVERY)
-    configured = editorial.load().newsletters.get(newsletter)
-    if not digest and configured and configured.digest_on is None:
-        wanted = Q()  # the digest was taken away: who chose it must not be forgotten
+    wanted = Frequency.WEEKLY if digest else Frequency.EVERY
     rules = {
         "the reader left before the copy's turn": Q(newsletter=newsletter, state=SubscriptionState.CONFIRMED),
         f"the reader chose the {'issues instead of the weekly digest' if digest else 'weekly digest instead of the issues'} "
-        "before the copy's turn": wanted,
+        "before the copy's turn": Q(frequency=wanted),
         "the reader paused the newsletter before the copy's turn":
             Q(reader__paused_until=None) | Q(reader__paused_until__lte=Now()),
     }
