@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
+from structlog.testing import LogCapture
 
 from tests.readers.everything import EMAIL, LOCAL, NAME, columns_with, make_reader
 from worker.delivery.events import Event, apply_events
@@ -174,16 +176,17 @@ def test_a_line_cut_by_a_power_loss_spoils_no_other(journal: Path) -> None:
 
 
 # -- replaying ----------------------------------------------------------------------------------------------------
-def test_lines_that_cannot_be_read_are_reported_and_stop_nothing(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_that_cannot_be_read_are_reported_and_stop_nothing(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = LogCapture()
+    monkeypatch.setattr("worker.readers.erase.log", structlog.wrap_logger(None, processors=[said]))
     _add("ada@example.com")
     good = json.dumps({"at": NOW.isoformat(), "hash": email_hash("ada@example.com")})
     bad = ["{", "[]", "null", '{"at": "x", "hash": "y"}', '{"hash": "ff"}', '{"at": "2026-11-23", "hash": 7}', "\udcff\udcfe"]
     journal.write_bytes("\n".join([*bad, good, ""]).encode("utf-8", "surrogateescape"))
     assert replay_journal() == 1
     assert not Reader.objects.exists()
-    said = capsys.readouterr()
-    assert "lines of the erasure journal cannot be read" in said.out + said.err
-    assert "[1, 2, 3, 4, 5, 6, 7]" in said.out + said.err
+    assert "lines of the erasure journal cannot be read" in str(said.entries)
+    assert "[1, 2, 3, 4, 5, 6, 7]" in str(said.entries)
 
 
 def test_replaying_costs_one_look_while_nothing_is_missing() -> None:

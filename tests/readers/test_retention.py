@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import structlog
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.sessions.models import Session
 from django.db import connections
+from structlog.testing import LogCapture
 
 from worker.readers import retention
 from worker.readers.confirm import confirm
@@ -112,12 +114,14 @@ def test_readers_who_have_left_stay_as_evidence(sent: Delivery) -> None:
     assert Reader.objects.get().subscriptions.get().state == "left"
 
 
-def test_sign_ups_that_nobody_decides_are_told_of_and_go_in_the_end(db: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sign_ups_that_nobody_decides_are_told_of_and_go_in_the_end(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = LogCapture()
+    monkeypatch.setattr("worker.readers.retention.log", structlog.wrap_logger(None, processors=[told]))
     SignUp.objects.create(email="ada@example.com", newsletters=["daily"], shown={}, form="site", at=NOW)
     assert _touched(_after(0, hours=23)) == {}
-    assert "sign-ups wait" not in "".join(capsys.readouterr())
+    assert "sign-ups wait" not in str(told.entries)
     assert _touched(_after(2)) == {}
-    said = "".join(capsys.readouterr())
+    said = str(told.entries)
     assert "sign-ups wait" in said
     assert "ada" not in said
     assert _touched(_after(31)) == {"sign-ups never decided": 1}

@@ -108,7 +108,7 @@ def undo(request: HttpRequest, token: str) -> HttpResponse:
     except DatabaseError:
         return _not_recorded(request)
     context = {"state": done.state, "title": title_of(done.newsletter),
-               "preferences": preferences_url(done.reader_id) if done.state == "back" else ""}
+               "preferences": preferences_url(done.reader_id) if done.state != "stale" else ""}
     return render(request, "web/public/undo.html", context, status=410 if done.state == "stale" else 200)
 
 
