@@ -21,6 +21,7 @@ from worker.readers.links import (
     unsubscribe_mailto,
     unsubscribe_url,
 )
+from worker.storage.models import Reader
 
 PURPOSES = sorted(get_args(LinkPurpose))
 IDS = st.fixed_dictionaries({"reader": st.integers(1, 2**63 - 1)}, optional={
@@ -30,6 +31,7 @@ OF_OLD = {
     "unsubscribe": "eyJyZWFkZXIiOjcsIm5ld3NsZXR0ZXIiOiJkYWlseSJ9.1vVxGy.3koqqJn90XEyxDgItXZ9KIqaeFSmnp3DLxfknIbMOno",
     "preferences": "eyJyZWFkZXIiOjd9.1vVxGy.ZMQx-2cvr6vMMFnI3DhwBiSjtgylvGR_DhEbHQdHNWw",
 }
+pytestmark = pytest.mark.django_db
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 
 
@@ -128,10 +130,7 @@ def test_a_link_outlives_a_change_of_key(settings: Any) -> None:
     ("confirm", 6, True), ("confirm", 8, False), ("address", 6, True), ("address", 8, False), ("undo", 0.04, True),
     ("undo", 0.05, False), ("unsubscribe", 3000, True), ("preferences", 3000, True)])
 def test_how_long_a_link_holds(purpose: Any, days: float, works: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    then = time.time() - days * 86_400
-    with monkeypatch.context() as patch:
-        patch.setattr(signing.time, "time", lambda: then)
-        token = sign_link(purpose, reader=7)
+    token = sign_link_of(days, monkeypatch, purpose, reader=7)
     if works:
         assert read_link(purpose, token) == {"reader": 7}
     else:
@@ -153,3 +152,23 @@ def test_the_mail_that_leaves_carries_the_same_link(settings: Any) -> None:
     start, _, token = unsubscribe_mailto(url).rpartition("%20")
     assert start == "mailto:leave@news.example.org?subject=unsubscribe"
     assert read_link("unsubscribe", token) == {"reader": 7, "newsletter": "daily"}
+
+
+def sign_link_of(days: float, monkeypatch: pytest.MonkeyPatch, purpose: Any, **ids: Any) -> str:
+    """Return a link that was signed so many days ago."""
+    then = time.time() - days * 86_400
+    with monkeypatch.context() as patch:
+        patch.setattr(signing.time, "time", lambda: then)
+        return sign_link(purpose, **ids)
+
+
+@pytest.mark.parametrize("purpose", ["unsubscribe", "preferences", "undo", "terms"])
+@pytest.mark.parametrize(("days", "works"), [(0, True), (0.03, False)])
+def test_a_link_is_not_for_a_reader_who_came_later(purpose: Any, days: float, works: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = sign_link_of(days, monkeypatch, purpose, reader=7)
+    Reader.objects.create(pk=7, email="ada@example.com", email_key="ada@example.com")
+    if works:
+        assert read_link(purpose, token) == {"reader": 7}
+    else:
+        with pytest.raises(BadLinkError, match="not on our lists any more"):
+            read_link(purpose, token)

@@ -1,15 +1,19 @@
 """Ids in, signed links out, and back: one salt per purpose, so that a link never opens another door.
 
 Links name rows and nothing else (a reader's id, a newsletter's key, a notice's id), never an address. They hold across
-key rotation as long as the old key stands in SECRET_KEY_FALLBACKS.
+key rotation as long as the old key stands in SECRET_KEY_FALLBACKS. After a restored backup the database gives the ids of
+the rows that were lost to others: a link that is older than the row it names is nobody's.
 """
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from django.conf import settings
 from django.core import signing
+from django.db.models import Model
 
 from worker.errors import BroadsheetError
+from worker.storage.models import Delivery, Notice, Reader
 
 LinkPurpose = Literal["confirm", "unsubscribe", "preferences", "undo", "address", "measure", "terms"]
 CONFIRM_SECONDS = 7 * 24 * 3600
@@ -17,6 +21,12 @@ UNDO_SECONDS = 3600
 LONGEST_TOKEN = 600  # characters; ours have about 120, and nothing longer is worth a hash
 _MAX_AGE: dict[str, int | None] = {"confirm": CONFIRM_SECONDS, "unsubscribe": None, "preferences": None, "undo": UNDO_SECONDS,
                                    "address": CONFIRM_SECONDS, "measure": None, "terms": None}
+# Whose id a link holds, under which name, and when that row came to be.
+_READER = (Reader, "reader", "created_at")
+_NAMED: dict[LinkPurpose, tuple[type[Model], str, str]] = {
+    "confirm": (Notice, "notice", "created_at"), "unsubscribe": _READER, "preferences": _READER, "undo": _READER,
+    "address": (Notice, "notice", "created_at"), "measure": (Delivery, "delivery", "issue__started_at"), "terms": _READER}
+_CLOCKS = timedelta(minutes=1)  # how far those of two machines may be apart
 
 
 class BadLinkError(BroadsheetError):
@@ -38,11 +48,11 @@ def sign_link(purpose: LinkPurpose, **ids: int | str) -> str:
 
 
 def read_link(purpose: LinkPurpose, token: str, max_age: int | None = None) -> dict[str, Any]:
-    """Return the ids that were signed.
+    """Return the ids that were signed; whether such rows are there is the caller's to see.
 
     `max_age` is in seconds; left out it is seven days for links that confirm something, an hour for undo, and without
-    end for the others. Raises ExpiredLinkError if the link is older, BadLinkError if it is damaged or was made for
-    another purpose.
+    end for the others. Raises ExpiredLinkError if the link is older, BadLinkError if it is damaged, was made for
+    another purpose, or before the row was that has its id now.
     """
     if len(token) > LONGEST_TOKEN:
         raise BadLinkError("this link is damaged: open it again from the mail, or copy the whole of it")
@@ -53,7 +63,17 @@ def read_link(purpose: LinkPurpose, token: str, max_age: int | None = None) -> d
         raise ExpiredLinkError("this link is too old: ask for a new one") from error
     except (signing.BadSignature, ValueError) as error:
         raise BadLinkError("this link is damaged: open it again from the mail, or copy the whole of it") from error
+    if not _is_older_than_link(purpose, ids, token):
+        raise BadLinkError("this link belongs to somebody who is not on our lists any more")
     return dict(ids)
+
+
+def _is_older_than_link(purpose: LinkPurpose, ids: dict[str, Any], token: str) -> bool:
+    """Say whether the row was there when the (verified) link was signed; what is not there at all is no younger."""
+    model, name, born = _NAMED[purpose]
+    signed_at = datetime.fromtimestamp(signing.b62_decode(token.rsplit(".", 2)[1]), UTC)
+    younger = {"pk": ids.get(name), f"{born}__gt": signed_at + _CLOCKS}
+    return not model._default_manager.filter(**younger).exists()
 
 
 def confirm_url(notice_id: int) -> str:
