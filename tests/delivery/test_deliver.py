@@ -183,6 +183,19 @@ def test_a_late_worker_whose_lease_was_taken_changes_nothing(sending: Make) -> N
     assert list(states_of(issue_id).values()) == ["uncertain"]
 
 
+@pytest.mark.parametrize(("erased", "kept"), [(False, ("m1", "said ada@example.com")), (True, ("", ""))])
+def test_an_answer_that_comes_after_its_reader_was_erased_is_counted_and_not_kept(
+        sending: Make, erased: bool, kept: tuple[str, str]) -> None:
+    issue_id = sending(1)
+    (row_id,) = bulk.claim_rows(Delivery.objects.filter(issue_id=issue_id), "own", limit=1, seconds=60)
+    bulk.mark_attempting(Delivery, [row_id], "own", 60)
+    if erased:
+        erase(Reader.objects.get().email)
+    assert bulk.record_endings(Delivery, "own", [bulk.Ending(row_id, DeliveryState.FAILED, "m1", "said ada@example.com")]) == 1
+    row = Delivery.objects.get()
+    assert (row.state, (row.provider_id, row.error)) == ("failed", kept)
+
+
 def test_cancel_stops_what_is_queued_and_keeps_what_is_sent(sending: Make, box: Path) -> None:
     issue_id = sending(5)
     deliver_batch(issue_id, open_sender(), limit=2)

@@ -4,6 +4,7 @@ import base64
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from worker.delivery.events import Event, apply_events, parse_sendgrid_events, verify_sendgrid_signature
 from worker.errors import BroadsheetError
+from worker.readers.hashes import email_hash
 from worker.readers.suppress import is_suppressed
-from worker.storage.models import Consent, Delivery, Issue, ProviderEvent, Reader, Removal, Subscription
+from worker.storage.models import Consent, Delivery, FormerAddress, Issue, ProviderEvent, Reader, Removal, Subscription
 
 AT = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 Make = Callable[..., int]
@@ -198,3 +200,25 @@ def test_a_key_that_is_none_names_the_setting() -> None:
     for key in ("", "nonsense", "AAAA", "é", base64.b64encode(other).decode()):
         with pytest.raises(BroadsheetError, match="SENDGRID_WEBHOOK_KEY"):
             verify_sendgrid_signature(key, b"[]", "AAAA", "1795417200", AT)
+
+
+def test_an_event_about_somebody_else_leaves_the_deliverys_reader_alone(delivery: Delivery) -> None:
+    """After a restored backup its number was given out again: the provider names who it wrote to."""
+    other = Reader.objects.create(email="lost@example.org", email_key="lost@example.org")
+    Subscription.objects.create(reader=other, newsletter=delivery.issue.newsletter, state="confirmed")
+    kinds = ["delivered", "left", "bounced"]
+    assert apply_events([replace(event(kind, delivery), email="Lost@example.org") for kind in kinds]) == 3
+    assert state() == "accepted"
+    assert Subscription.objects.get(reader=delivery.reader).state == "confirmed"
+    assert Subscription.objects.get(reader=other).state == "left"
+    assert (is_suppressed("lost@example.org"), is_suppressed("reader@example.com")) == (True, False)
+    assert set(ProviderEvent.objects.values_list("delivery", "detail")) == {(None, "")}
+
+
+def test_a_complaint_from_the_address_before_a_move_is_the_readers(delivery: Delivery) -> None:
+    Reader.objects.update(email="new@example.org", email_key="new@example.org")
+    FormerAddress.objects.create(reader=delivery.reader, email_hash=email_hash("reader@example.com"))
+    apply_events([replace(event("complained", delivery), email="reader@example.com")])
+    assert Subscription.objects.get().state == "left"
+    assert state() == "delivered"
+    assert (is_suppressed("reader@example.com"), is_suppressed("new@example.org")) == (True, False)

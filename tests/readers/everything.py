@@ -8,12 +8,13 @@ from django.apps import apps
 from django.db import connection, models
 
 from worker.readers.addresses import address_key
-from worker.readers.suppress import email_hash
+from worker.readers.hashes import email_hash
 from worker.readers.terms import name_wordings
 from worker.storage.models import (
     Consent,
     Delivery,
     Departure,
+    FormerAddress,
     Issue,
     Measurement,
     Notice,
@@ -32,13 +33,15 @@ WORDS = f"550 5.1.1 no such user {LOCAL}"
 
 def make_reader(email: str = EMAIL, name: str = NAME) -> Reader:
     """Store a reader and a row of every table that can hold something of them."""
-    reader = Reader.objects.create(email=email, email_key=address_key(email), name=name, partners=True, tracking=True,
-                                   topics="chips robots", paused_until=at(1), terms_since=date(2026, 10, 2), created_at=at(2))
+    reader = Reader.objects.create(email=email, email_key=address_key(email), mailbox=f"mailbox.of.{email}", name=name,
+                                   partners=True, tracking=True, topics="chips robots", paused_until=at(1),
+                                   terms_since=date(2026, 10, 2), created_at=at(2))
     Subscription.objects.create(reader=reader, newsletter="daily", state="confirmed", frequency="weekly", confirm_round=777,
                                 asked_at=at(3), confirmed_at=at(4), left_at=at(5))
     Consent.objects.create(reader=reader, purpose="newsletter", newsletter="daily", action="given", at=at(6), version="1.7",
                            wording_sha256="a1" * 32, method="confirm page", form="elsewhere", source=f"list of {name}",
                            network_address="192.0.2.77")
+    FormerAddress.objects.create(reader=reader, email_hash=email_hash(f"old.{email}"), at=at(19))
     Notice.objects.create(reader=reader, kind="address", key=f"address:{reader.pk}:1", to=email, state="accepted", error=WORDS,
                           provider_id=f"letter-{LOCAL}", details={"newsletters": ["daily"], "old": email}, created_at=at(7),
                           updated_at=at(8), attempts=4711)

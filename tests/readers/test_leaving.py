@@ -13,10 +13,11 @@ from worker.readers.confirm import confirm
 from worker.readers.consent import find_reader
 from worker.readers.disclose import disclose
 from worker.readers.erase import erase
+from worker.readers.hashes import email_hash
 from worker.readers.leaving import leave
 from worker.readers.preferences import change
 from worker.readers.subscribe import sign_up
-from worker.readers.suppress import email_hash, is_suppressed, suppress, suppressed_among
+from worker.readers.suppress import is_suppressed, suppress, suppressed_among
 from worker.storage.models import (
     Consent,
     Delivery,

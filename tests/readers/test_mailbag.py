@@ -1,6 +1,7 @@
 """Letters that ask to leave: found however mail programs write them; what a machine wrote by itself is passed over."""
 
 import time
+from datetime import UTC, datetime
 from email.header import Header
 from email.message import EmailMessage
 
@@ -142,6 +143,7 @@ def test_no_other_link_leaves(ada: Reader, purpose: str) -> None:
 
 def test_a_link_of_years_ago_under_an_old_key_leaves(ada: Reader, settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
     then = time.time() - 3000 * 86_400
+    Reader.objects.update(created_at=datetime.fromtimestamp(then - 60, UTC))
     with monkeypatch.context() as patch:
         patch.setattr(signing.time, "time", lambda: then)
         token = sign_link("unsubscribe", reader=ada.pk, newsletter="daily")

@@ -11,10 +11,11 @@ from worker.errors import BroadsheetError
 from worker.readers.confirm import confirm, read_confirmation
 from worker.readers.consent import evidence
 from worker.readers.erase import erase
+from worker.readers.hashes import email_hash
 from worker.readers.leaving import leave
 from worker.readers.links import BadLinkError, sign_link
 from worker.readers.subscribe import sign_up
-from worker.readers.suppress import email_hash, suppress
+from worker.readers.suppress import suppress
 from worker.readers.terms import current_terms
 from worker.storage.models import Consent, Notice, Reader, Subscription, Suppression, Terms
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from tests.wordings import FIRST, NEW, PUBLISHED, SECOND, join, on, publish, publish_first
 from worker.errors import ConflictError
@@ -147,6 +148,7 @@ def test_a_form_from_before_the_day_is_no_answer_to_the_change() -> None:
     sign_up("ada@example.com", ["daily"], wordings={"newsletter": Terms.objects.get(kind="newsletter", version="1.0")},
             now=on(SECOND - DAY))
     Reader.objects.update(terms_since=SECOND + DAY)  # as of a row made on that day
+    Notice.objects.update(created_at=timezone.now())  # its link is signed today
     confirm(sign_link("confirm", notice=Notice.objects.get(kind="confirm").pk), now=on(SECOND + DAY))
     ada = Reader.objects.get()
     assert ada.terms_since == FIRST < asked_since(SECOND)

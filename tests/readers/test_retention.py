@@ -12,6 +12,8 @@ from django.contrib.sessions.models import Session
 from django.db import connections
 from structlog.testing import LogCapture
 
+from worker.delivery import measuring
+from worker.delivery.events import Event, apply_events
 from worker.readers import retention
 from worker.readers.confirm import confirm
 from worker.readers.leaving import leave
@@ -53,7 +55,7 @@ def sent(db: None) -> Delivery:
     reader = Reader.objects.create(email="ada@example.com", email_key="ada@example.com", created_at=NOW)
     Subscription.objects.create(reader=reader, newsletter="daily", state="confirmed", asked_at=NOW, confirmed_at=NOW)
     issue = Issue.objects.create(newsletter="daily", period="2026-11-23", subject="S", state="sent", window_start=NOW,
-                                 window_end=NOW)
+                                 window_end=NOW, started_at=NOW)
     return Delivery.objects.create(issue=issue, reader=reader, state="failed", error="554 no", provider_id="m1", updated_at=NOW)
 
 
@@ -168,8 +170,7 @@ def test_words_and_measurements_go_after_their_time(sent: Delivery) -> None:
     ImportRun.objects.create(sha256="a" * 64, name="list-of-ada.csv", newsletter="daily", source="x", started_at=NOW)
     assert _touched(_after(395)) == {}
     assert _touched(_after(397)) == {
-        "measurements": 1, "words of mail systems, reports": 1, "words of mail systems, issues": 1,
-        "words of mail systems, letters": 1, "words of who left": 1, "names of imported files": 1}
+        "issues' traces": 3, "words of mail systems, letters": 1, "words of who left": 1, "names of imported files": 1}
     sent.refresh_from_db()
     assert (sent.state, sent.error, sent.provider_id) == ("failed", "", ""), "how it ended is still counted"
     assert (ProviderEvent.objects.get().kind, ProviderEvent.objects.get().detail) == ("bounced", "")
@@ -180,14 +181,31 @@ def test_words_and_measurements_go_after_their_time(sent: Delivery) -> None:
 
 def test_what_is_still_under_way_keeps_its_words(sent: Delivery) -> None:
     Delivery.objects.update(state="queued")
-    assert "words of mail systems, issues" not in _touched(_after(4000))
+    assert "issues' traces" not in _touched(_after(4000))
+    Delivery.objects.update(state="failed")
+    assert _touched(_after(4000))["issues' traces"] == 1
 
 
-def test_words_that_came_after_an_erasure_go_at_once(sent: Delivery) -> None:
-    """An answer to a copy that was on its way while its reader was erased."""
-    ProviderEvent.objects.create(provider="sendgrid", event_id="1", kind="bounced", delivery=sent, at=NOW, detail="554 no")
-    Delivery.objects.update(reader=None)
-    assert _touched(_after(0)) == {"words of mail systems, reports": 1, "words of mail systems, issues": 1}
+@pytest.mark.parametrize("span", [1, 2, 5000])
+def test_the_traces_of_every_copy_go_and_no_other_issues(sent: Delivery, monkeypatch: pytest.MonkeyPatch, span: int) -> None:
+    monkeypatch.setattr(retention, "SPAN", span)
+    young = Issue.objects.create(newsletter="daily", period="2026-12-23", subject="S", state="sent", window_start=NOW,
+                                 window_end=NOW, started_at=_after(30))
+    for number in range(5):
+        reader = Reader.objects.create(email=f"{number}@example.com", email_key=f"{number}@example.com")
+        for issue in (sent.issue, young):
+            Delivery.objects.create(issue=issue, reader=reader, state="accepted", provider_id="m", updated_at=NOW)
+    assert _touched(_after(397))["issues' traces"] == 6
+    assert Delivery.objects.exclude(provider_id="").count() == Delivery.objects.filter(issue=young).count() == 5
+
+
+def test_what_comes_in_after_the_traces_are_gone_is_not_taken_down(sent: Delivery) -> None:
+    Reader.objects.update(tracking=True)
+    retain(now=_after(397))
+    measuring.record(sent.pk, 0)
+    assert apply_events([Event("bounced", sent.pk, "e1", NOW, "554 no")]) == 1
+    assert not Measurement.objects.exists()
+    assert ProviderEvent.objects.get().detail == ""
 
 
 def test_letters_about_a_change_of_address_go_with_the_addresses_in_them(sent: Delivery) -> None:

@@ -83,7 +83,7 @@ def retain_command(as_json: bool) -> None:
     from worker.readers.erase import replay_journal
     from worker.readers.retention import retain
 
-    counts: Mapping[str, Any] = {"people erased again": replay_journal(look_at="recent"), **retain(seconds=24 * 3600).counts}
+    counts: Mapping[str, Any] = {"mailboxes erased again": replay_journal(look_at="recent"), **retain(seconds=24 * 3600).counts}
     if as_json:
         print_json(counts)
         return

@@ -6,8 +6,8 @@ accepted or uncertain, then delivered, then bounced.
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,9 +21,11 @@ from django.utils import timezone
 from worker.delivery.breaker import check_issue
 from worker.delivery.message import clean_line
 from worker.errors import BroadsheetError
+from worker.readers.addresses import mailbox_of
+from worker.readers.find import find_owners
 from worker.readers.leaving import leave
 from worker.readers.suppress import suppress
-from worker.storage.models import Delivery, DeliveryState, ProviderEvent
+from worker.storage.models import Delivery, DeliveryState, ProviderEvent, Reader
 
 MOST_EVENTS = 5_000  # of one call; SendGrid posts at most about a thousand
 SIGNATURE_SECONDS = 600  # a recorded call cannot be played again later
@@ -124,50 +126,70 @@ def apply_events(events: Sequence[Event]) -> int:
     # Each delivery's events as they happened; deliveries in one order, so that two calls at once never wait for each other.
     in_order = sorted(events, key=lambda event: (event.delivery_id, event.at))
     by_id = {(event.provider, event.event_id): event for event in in_order}
-    fresh = 0
     shaken: set[int] = set()
     with transaction.atomic():
-        found = Delivery.objects.select_related("issue", "reader").in_bulk({event.delivery_id for event in by_id.values()})
+        found = _lock_and_find({event.delivery_id for event in by_id.values()})
         # The provider is named because the index begins with it: by the ids alone every event ever kept would be read.
         known = set(ProviderEvent.objects.filter(provider__in={key[0] for key in by_id}, event_id__in=[key[1] for key in by_id])
                     .values_list("provider", "event_id"))
-        new = [event if found[event.delivery_id].reader_id else replace(event, detail="")  # erased: no more words about them
-               for key, event in by_id.items() if key not in known and event.delivery_id in found]
-        ProviderEvent.objects.bulk_create(
-            [ProviderEvent(provider=event.provider, event_id=event.event_id, kind=event.kind, at=event.at,
-                           detail=event.detail, delivery_id=event.delivery_id) for event in new],
-            ignore_conflicts=True)  # another call with the same events at this moment: what follows is harmless twice
+        new = [event for key, event in by_id.items() if key not in known and event.delivery_id in found]
+        astray = {event for event in new if _is_astray(event, found[event.delivery_id])}
+        rows = {event: _make_row(event, found[event.delivery_id], is_astray=event in astray) for event in new}
+        # Another call with the same events at this moment: what follows is harmless twice.
+        ProviderEvent.objects.bulk_create(rows.values(), ignore_conflicts=True)
         for event in new:
             delivery = found[event.delivery_id]
-            _settle(event)
-            _act_for_reader(event, delivery)
-            fresh += 1
+            if event in astray:
+                _act_for_readers(event, find_owners(event.email), delivery.issue.newsletter)
+                continue
+            _settle(event, rows[event].detail)
+            if delivery.reader:
+                _act_for_readers(event, [delivery.reader.pk], delivery.issue.newsletter, delivery.reader.email)
             if event.kind in ("bounced", "blocked", "dropped", "complained"):
                 shaken.add(delivery.issue_id)
     for issue_id in shaken:
         check_issue(issue_id)
-    return fresh
+    return len(new)
 
 
-def _settle(event: Event) -> None:
+def _lock_and_find(delivery_ids: Collection[int]) -> dict[int, Delivery]:
+    """Return the deliveries with these numbers. Their readers are locked: whoever is erased at this moment is so before, and no
+    words are kept of them, or after."""
+    rows = Delivery.objects.filter(pk__in=delivery_ids)
+    list(Reader.objects.select_for_update(no_key=True).filter(pk__in=rows.values("reader")).order_by("pk").values_list("pk"))
+    return {row.pk: row for row in rows.select_related("issue", "reader")}
+
+
+def _is_astray(event: Event, delivery: Delivery) -> bool:
+    """Say whether the event is about somebody else than the delivery's reader: after a restored backup its number was given
+    out again."""
+    return ("@" in event.email and delivery.reader is not None and mailbox_of(event.email) != mailbox_of(delivery.reader.email)
+            and delivery.reader.pk not in find_owners(event.email))
+
+
+def _make_row(event: Event, delivery: Delivery, *, is_astray: bool) -> ProviderEvent:
+    """Return the event as it is kept: of somebody who was erased, or is not known any more, without words."""
+    is_theirs = delivery.reader_id is not None and not is_astray
+    return ProviderEvent(provider=event.provider, event_id=event.event_id, kind=event.kind, at=event.at,
+                         detail=event.detail if is_theirs and delivery.issue.traces_kept else "",
+                         delivery=None if is_astray else delivery)
+
+
+def _settle(event: Event, words: str) -> None:
     if event.kind not in _MOVES:
         return
     state, before = _MOVES[event.kind]
-    error = event.detail if state in (DeliveryState.FAILED, DeliveryState.BOUNCED) else ""
+    error = words if state in (DeliveryState.FAILED, DeliveryState.BOUNCED) else ""
     Delivery.objects.filter(pk=event.delivery_id, state__in=before).update(
         state=state, error=error, lease_token="", leased_until=None, not_before=None, updated_at=timezone.now())
 
 
-def _act_for_reader(event: Event, delivery: Delivery) -> None:
-    """Carry out what the event says of the person: never write again, or end the subscription."""
-    if delivery.reader is None:
-        return
+def _act_for_readers(event: Event, readers: Sequence[int], newsletter: str, email: str = "") -> None:
+    """Carry out what the event says of the people: never write again, or end the subscription."""
     # The address that bounced or complained is the one that was written to: after a move not the reader's of today.
-    email = event.email if "@" in event.email else delivery.reader.email
-    if event.kind == "bounced":
-        suppress(email, "bounce", now=event.at)
-    elif event.kind == "complained":
-        leave(delivery.reader.pk, delivery.issue.newsletter, method="complaint", now=event.at)
-        suppress(email, "complaint", now=event.at)
-    elif event.kind == "left":
-        leave(delivery.reader.pk, delivery.issue.newsletter, method="provider", now=event.at)
+    email = event.email if "@" in event.email else email
+    if event.kind in ("complained", "left"):
+        for reader_id in readers:
+            leave(reader_id, newsletter, method="complaint" if event.kind == "complained" else "provider", now=event.at)
+    if event.kind in ("bounced", "complained"):
+        suppress(email, "bounce" if event.kind == "bounced" else "complaint", now=event.at)

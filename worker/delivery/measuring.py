@@ -35,8 +35,8 @@ def find_target(delivery_id: int, link: int) -> str:
 
 def record(delivery_id: int, link: int) -> None:
     """Count a copy's link of this number as followed, or with OPENED the copy as opened: once, and if its reader agrees."""
-    wanted = Delivery.objects.filter(pk=delivery_id, reader__tracking=True).exclude(measurements__link=link)
-    reader_id = wanted.values_list("reader_id", flat=True).first()
+    wanted = Delivery.objects.filter(pk=delivery_id, reader__tracking=True, issue__traces_kept=True)
+    reader_id = wanted.exclude(measurements__link=link).values_list("reader_id", flat=True).first()
     if reader_id is None:  # most pictures are asked for more than once: only the first is worth a transaction
         return
     with transaction.atomic():

@@ -20,6 +20,7 @@ class _Provider:
     tag: str = "+"  # what follows it makes no difference
 
 
+# Readers' rows hold what follows from these (Reader.mailbox): a change here needs a migration that works it out anew.
 # https://support.google.com/mail/answer/7436150 and /10313; https://proton.me/support/addresses-and-aliases;
 # https://support.microsoft.com/office/add-or-remove-an-email-alias; https://support.apple.com/guide/icloud (plus signs);
 # https://www.fastmail.help/hc/en-us/articles/360060591053; https://yandex.com/support/id/data/email-addresses
@@ -43,6 +44,12 @@ class Address:
 
     email: str
     key: str
+
+    @property
+    def mailbox(self) -> str | None:
+        """Return what the provider takes the key for, as Reader keeps it: None if that is the key itself."""
+        mailbox = mailbox_of(self.key)
+        return mailbox if mailbox != self.key else None
 
 
 def read_address(text: str) -> Address:
@@ -92,12 +99,6 @@ def mailbox_of(email: str) -> str:
         return key
     name = local.partition(provider.tag)[0].translate({ord(sign): None for sign in provider.ignored})
     return f"{name}@{provider.home}" if name else key
-
-
-def sharing_domains(email: str) -> tuple[str, ...]:
-    """Return the domains of a provider under which one mailbox has several spellings; () where every address is its own."""
-    provider = _PROVIDERS.get(address_key(email).rpartition("@")[2])
-    return tuple(name for name, other in _PROVIDERS.items() if other.home == provider.home) if provider else ()
 
 
 def likely_meant(email: str) -> str:

@@ -12,6 +12,7 @@ from worker.readers.agree import agree_since
 from worker.readers.consent import Wordings, build_consent, lock_reader
 from worker.readers.intake import take_in
 from worker.readers.links import BadLinkError, read_link
+from worker.readers.moving import forget_former_owners
 from worker.readers.suppress import is_suppressed
 from worker.readers.terms import find_wordings
 from worker.storage.models import (
@@ -74,6 +75,7 @@ def confirm(token: str, *, network_address: str | None = None, now: datetime | N
         return asked
     now = now or timezone.now()
     _set_choices(reader, asked)
+    forget_former_owners(reader.email)
     rows = Subscription.objects.filter(reader=reader, newsletter__in=asked.newsletters)
     rows.update(state=SubscriptionState.CONFIRMED, confirmed_at=now, left_at=None, confirm_round=F("confirm_round") + 1)
     Consent.objects.bulk_create(_given_rows(reader, asked, network_address, now))

@@ -7,7 +7,7 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 
 from worker.errors import NotFoundError
 from worker.readers.addresses import mailbox_of
-from worker.readers.suppress import email_hashes
+from worker.readers.hashes import email_hashes
 from worker.storage.models import (
     OPENED,
     Delivery,
@@ -31,6 +31,7 @@ def disclose(reader_id: int) -> dict[str, Any]:
         "number": reader.pk,
         "email": reader.email,
         "email_as_compared": reader.email_key,
+        "mailbox": reader.mailbox,  # where the provider takes several addresses for one
         "name": reader.name,
         "since": _moment(reader.created_at),
         "partners_content": reader.partners,
@@ -38,6 +39,7 @@ def disclose(reader_id: int) -> dict[str, Any]:
         "topics": reader.topics.split(),  # none: all of them
         "paused_until": _moment(reader.paused_until),
         "terms_agreed_to_as_of": _moment(reader.terms_since),
+        "moved_from": [{"email_hash": row.email_hash, "at": _moment(row.at)} for row in reader.former_addresses.order_by("at")],
         "subscriptions": [
             {"newsletter": row.newsletter, "state": row.state, "frequency": row.frequency, "asked_at": _moment(row.asked_at),
              "confirmed_at": _moment(row.confirmed_at), "left_at": _moment(row.left_at), "times_changed": row.confirm_round}

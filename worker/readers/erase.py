@@ -1,6 +1,6 @@
 """An address in, nothing of that person left but the keyed hash that keeps them from being written to again."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -10,14 +10,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from worker.errors import BroadsheetError
-from worker.readers.addresses import address_key, mailbox_of, read_address
-from worker.readers.find import find_spellings
+from worker.readers.addresses import address_key, read_address
+from worker.readers.find import find_owners
+from worker.readers.hashes import email_hash, email_hashes
 from worker.readers.journal import read_entries, write_entry
-from worker.readers.suppress import email_hash, email_hashes
 from worker.storage.models import (
     Delivery,
     DeliveryState,
     Editor,
+    FormerAddress,
     Measurement,
     Notice,
     NoticeKind,
@@ -40,9 +41,11 @@ def erase(email: str, *, now: datetime | None = None) -> bool:
 
     First the wish is written to the erasure journal, then all goes in one transaction: subscriptions, the ledger, letters,
     measurements, sign-ups that wait. Deliveries stay as numbers in their issue's count, without reader or the provider's words,
-    which may quote the address; what is still queued is not sent. Every spelling of the mailbox goes. An address that is nobody's
-    is suppressed all the same: who asks to be forgotten is not brought in by a later list. Raises ConfigurationError, with nothing
-    done, if the journal cannot be written; a database error after that leaves the wish standing for `replay_journal`.
+    which may quote the address; what is still queued is not sent. Every spelling of the mailbox goes, and every mailbox the reader
+    moved away from, as an old list may name it; by such a one they are found, too, unless it is somebody else's by now. An address
+    that is nobody's is suppressed all the same: who asks to be forgotten is not brought in by a later list. Raises
+    ConfigurationError, with nothing done, if the journal cannot be written; a database error after that leaves the wish standing
+    for `replay_journal`.
     """
     now = now or timezone.now()
     found = Reader.objects.filter(email_key=address_key(email)).first()
@@ -50,23 +53,13 @@ def erase(email: str, *, now: datetime | None = None) -> bool:
         address = found.email if found else read_address(email).email
     except BroadsheetError:
         return False  # no address: no list can hold it
-    for old in _former_addresses(address):  # an old list may hold the address of before a move
-        write_entry(email_hash(old), now)
-        _forget(old, now)
-    write_entry(email_hash(address), now)
-    return _forget(address, now) > 0
-
-
-def _former_addresses(address: str) -> list[str]:
-    """Return the addresses this mailbox's readers moved here from, as far as the letters about it still stand, unless another
-    reader has one of them now."""
-    own = find_spellings(address)
-    old = Notice.objects.filter(kind=NoticeKind.MOVED, reader__in=own).exclude(to="").values_list("to", flat=True)
-    return [one for one in set(old) if mailbox_of(one) != mailbox_of(address) and not find_spellings(one)]
+    digest = email_hash(address)
+    write_entry(digest, now)
+    return _forget(find_owners(address), {digest}, now) > 0
 
 
 def replay_journal(*, look_at: Literal["missing", "recent", "all"] = "missing", now: datetime | None = None) -> int:
-    """Erase again whoever the journal names and the database does not know as erased; return how many people that were.
+    """Erase again whoever the journal names and the database does not know as erased; return how many mailboxes that were.
 
     So a restored backup brings nobody back. Costs one look at the suppressions while nothing is missing; then, or with `look_at`
     "all", every reader's hash is made. "recent" also looks at who came in within two days, as somebody may have signed up while
@@ -83,15 +76,15 @@ def replay_journal(*, look_at: Literal["missing", "recent", "all"] = "missing", 
     for some in _chunks(sorted(missing)):  # at once, so that nothing is sent while the readers are looked through
         Suppression.objects.bulk_create([Suppression(email_hash=digest, reason=_ERASING, at=journal.entries[digest])
                                          for digest in some], ignore_conflicts=True)
-    there = _find_people(journal.entries.keys(), everybody=bool(missing) or look_at == "all",
-                         since=now - RECENT if look_at == "recent" else None)
-    for address in there.values():
-        _forget(address, now)
+    there, owners = _find_people(journal.entries.keys(), everybody=bool(missing) or look_at == "all",
+                                 since=now - RECENT if look_at == "recent" else None)
+    for start in range(0, max(len(owners), len(there)), CHUNK):
+        _forget(owners[start : start + CHUNK], there, now)
     for some in _chunks(sorted(missing)):
         Suppression.objects.filter(email_hash__in=some).update(reason=_ERASED)
-    again = missing | there.keys()
+    again = missing | there
     if again:
-        log.warning("erased again after a restore", people=len(again), readers=len(there))
+        log.warning("erased again after a restore", mailboxes=len(again), readers=len(owners))
     return len(again)
 
 
@@ -107,54 +100,65 @@ def _chunks(hashes: list[str]) -> Iterator[list[str]]:
     return (hashes[start : start + CHUNK] for start in range(0, len(hashes), CHUNK))
 
 
-def _find_people(wanted: Collection[str], *, everybody: bool, since: datetime | None) -> dict[str, str]:
-    """Return hash > address of everybody in the database whom the journal names, read in chunks."""
-    readers = Reader.objects.order_by("pk")
-    if not everybody:
-        if since is None:
-            return {}
-        readers = readers.filter(created_at__gte=since)
-    found: dict[str, str] = {}
-    for address in _addresses_of(readers.values_list("email", flat=True).iterator(chunk_size=2000)):
-        for digest in email_hashes(address):
-            if digest in wanted:
-                found[digest] = address
-    return found
+def _find_people(wanted: Collection[str], *, everybody: bool, since: datetime | None) -> tuple[set[str], list[int]]:
+    """Return which of the journal's hashes lead to somebody in the database, and to which readers.
+
+    Not by what readers moved away from: an erasure names all of a reader's mailboxes, and one of those may have been
+    somebody else's by the time it was erased.
+    """
+    if not everybody and since is None:
+        return set(), []
+    readers = Reader.objects.all() if everybody else Reader.objects.filter(created_at__gte=since)
+    owners = {pk: found for pk, email in readers.values_list("pk", "email").iterator(chunk_size=2000)
+              if (found := _named(email, wanted))}
+    waiting = [_named(email, wanted) for email in SignUp.objects.values_list("email", flat=True).iterator(chunk_size=2000)]
+    letters = [_named(text, wanted) for row in _letters() for text in _addresses_in(row)]
+    return set().union(*owners.values(), *waiting, *letters), sorted(owners)
 
 
-def _addresses_of(readers: Iterable[str]) -> Iterator[str]:
-    yield from readers
-    yield from SignUp.objects.values_list("email", flat=True).iterator(chunk_size=2000)
-    for row in Notice.objects.filter(kind__in=_NAMING).iterator(chunk_size=2000):
-        yield from _named_in(row)
+def _named(address: str, wanted: Collection[str]) -> set[str]:
+    return {digest for digest in email_hashes(address) if digest in wanted}
 
 
-def _named_in(row: Notice) -> list[str]:
+def _letters() -> Iterator[Notice]:
+    return Notice.objects.filter(kind__in=_NAMING).iterator(chunk_size=2000)
+
+
+def _addresses_in(row: Notice) -> list[str]:
     """Return the addresses in a letter's row, beside its reader's own."""
     return [text for text in (row.to, *row.details.values()) if isinstance(text, str) and "@" in text]
 
 
-def _forget(address: str, now: datetime) -> int:
-    """Delete all that leads to this mailbox and keep its hash as erased; return how many readers that were."""
-    mailbox = mailbox_of(address)
-    own = find_spellings(address)
-    waiting = [pk for pk, email in SignUp.objects.values_list("pk", "email") if mailbox_of(email) == mailbox]
-    letters = [row.pk for row in Notice.objects.filter(kind__in=_NAMING) if mailbox in map(mailbox_of, _named_in(row))]
+def _forget(owners: list[int], digests: set[str], now: datetime) -> int:
+    """Delete these readers and all that leads to a mailbox with one of these hashes, which are kept as erased; return how many
+    readers there were. What else a reader's mailbox is or was is written to the journal as well, under the lock on the reader:
+    they may be moving at this moment."""
     with transaction.atomic():
-        readers = list(Reader.objects.select_for_update(no_key=True).filter(pk__in=own).order_by("pk"))
-        _keep_out(address, now)
-        SignUp.objects.filter(pk__in=waiting).delete()
-        Notice.objects.filter(pk__in=letters).delete()
+        readers = list(Reader.objects.select_for_update(no_key=True).filter(pk__in=owners).order_by("pk"))
+        theirs = {email_hash(reader.email) for reader in readers}
+        theirs.update(FormerAddress.objects.filter(reader__in=readers).values_list("email_hash", flat=True))
+        for digest in sorted(theirs - digests):
+            write_entry(digest, now)
+        erased = digests | theirs
+        _keep_out(erased, now)
+        _delete(SignUp, [pk for pk, email in SignUp.objects.values_list("pk", "email") if _named(email, erased)])
+        _delete(Notice, [row.pk for row in _letters() if any(_named(text, erased) for text in _addresses_in(row))])
         for reader in readers:
             _forget_sign_in_attempts(reader.email)
             _delete_reader(reader, now)
     return len(readers)
 
 
-def _keep_out(address: str, now: datetime) -> None:
-    today, *_ = hashes = email_hashes(address)
-    Suppression.objects.get_or_create(email_hash=today, defaults={"reason": _ERASED, "at": now})
-    Suppression.objects.filter(email_hash__in=hashes).update(reason=_ERASED)
+def _delete(model: type[SignUp | Notice], keys: list[int]) -> None:
+    for start in range(0, len(keys), CHUNK):
+        model._default_manager.filter(pk__in=keys[start : start + CHUNK]).delete()
+
+
+def _keep_out(digests: set[str], now: datetime) -> None:
+    for some in _chunks(sorted(digests)):
+        Suppression.objects.bulk_create([Suppression(email_hash=digest, reason=_ERASED, at=now) for digest in some],
+                                        ignore_conflicts=True)
+        Suppression.objects.filter(email_hash__in=some).update(reason=_ERASED)
 
 
 def _forget_sign_in_attempts(address: str) -> None:

@@ -1,28 +1,44 @@
-"""An address, or how one begins, in; the readers whose it is, in whatever spelling, out."""
+"""An address, or how one begins, in; the readers whose it is, in whatever spelling, or was before they moved, out."""
 
-from functools import reduce
-from operator import or_
+from collections.abc import Collection, Sequence
 
 from django.db.models import Q
 
-from worker.readers.addresses import address_key, mailbox_of, sharing_domains
-from worker.storage.models import Reader
+from worker.readers.addresses import address_key, mailbox_of
+from worker.readers.hashes import email_hashes, mailboxes_by_hash
+from worker.storage.bulk_readers import find_holders
+from worker.storage.models import FormerAddress, Reader
 
 LEAST = 3  # signs: fewer would list whole letters of the alphabet
 
 
 def find_spellings(address: str) -> list[int]:
     """Return the readers of this mailbox. Only where a provider ignores dots or tags can there be more than one."""
-    domains = sharing_domains(address)
-    if not domains:
-        return list(Reader.objects.filter(email_key=address_key(address)).values_list("pk", flat=True))
-    there = Reader.objects.filter(reduce(or_, (Q(email_key__endswith=f"@{domain}") for domain in domains)))
     mailbox = mailbox_of(address)
-    return [pk for pk, key in there.values_list("pk", "email_key").iterator(chunk_size=2000) if mailbox_of(key) == mailbox]
+    return list(Reader.objects.filter(Q(email_key=mailbox) | Q(mailbox=mailbox)).order_by("pk").values_list("pk", flat=True))
+
+
+def find_owners(address: str) -> list[int]:
+    """Return the readers of this mailbox, and the one who moved away from it if nobody has proved it theirs since."""
+    return sorted({*find_spellings(address), *find_former_owners(email_hashes(address))})
+
+
+def find_movers(emails: Sequence[str]) -> dict[str, int]:
+    """Return address > reader for those of `emails` that a reader moved away from."""
+    if not FormerAddress.objects.exists():  # with most lists nobody has: no hash need be made
+        return {}
+    by_hash = mailboxes_by_hash(emails)
+    movers = {by_hash[digest]: reader_id for digest, reader_id in find_holders(list(by_hash)).items()}
+    return {email: movers[mailbox] for email in emails if (mailbox := mailbox_of(email)) in movers}
+
+
+def find_former_owners(hashes: Collection[str]) -> list[int]:
+    """Return the readers who moved away from a mailbox with one of these hashes."""
+    return sorted(set(find_holders(list(hashes)).values()))
 
 
 def find_readers(text: str, *, limit: int) -> list[Reader]:
-    """Return up to `limit` readers whose address begins with `text`, or reaches the mailbox that `text` names, in order.
+    """Return up to `limit` readers whose address begins with `text`, or who own the mailbox that `text` names, in order.
 
     Capitals make no difference, nor do dots and tags where the provider ignores them; fewer than three signs find nobody.
     """
@@ -31,5 +47,5 @@ def find_readers(text: str, *, limit: int) -> list[Reader]:
         return []
     named = Q(email_key__startswith=key)
     if "@" in key:
-        named |= Q(pk__in=find_spellings(text)[:limit])
+        named |= Q(pk__in=find_owners(text)[:limit])
     return list(Reader.objects.filter(named).order_by("email_key")[:limit])

@@ -21,6 +21,7 @@ from django.utils import timezone
 from worker import editorial
 from worker.errors import BroadsheetError, ConflictError
 from worker.readers.addresses import Address
+from worker.readers.find import find_movers
 from worker.readers.plain import read_any
 from worker.readers.sheets import Row, open_sheet
 from worker.readers.suppress import suppressed_among
@@ -228,7 +229,8 @@ def _decide(batch: Sequence[Row], newsletter: str, source: str, *, lock: bool) -
     if people:
         keys = [address.key for _, address, _ in people]
         suppressed = (suppressed_among(address.email for _, address, _ in people) if Suppression.objects.exists() else set())
-        _sort_out(people, suppressed, find_standings(keys, newsletter, lock=lock), source, decision)
+        standings = find_standings(keys, newsletter, movers=find_movers(keys), lock=lock)
+        _sort_out(people, suppressed, standings, source, decision)
         decision.refused.sort()
     return decision
 
@@ -253,13 +255,14 @@ def _read_people(batch: Iterable[Row], newsletter: str, decision: _Decision) -> 
 def _sort_out(people: Iterable[_Person], suppressed: set[str], standings: dict[str, Standing], source: str,
               decision: _Decision) -> None:
     """Decide for each by what is known of them; a second row of one person in the batch adds nothing."""
-    taken: set[str] = set()
+    taken: set[str | int] = set()
     for row, address, name in people:
         standing = standings.get(address.key)
         state = standing.state if standing else None
+        person = standing.reader_id if standing else address.key
         if address.email in suppressed:
             why = "this address must not be written to"
-        elif address.key in taken or state == SubscriptionState.CONFIRMED:
+        elif person in taken or state == SubscriptionState.CONFIRMED:
             decision.already += 1
             continue
         elif standing and standing.has_left:  # also when somebody has signed them up since: that is theirs to confirm
@@ -267,9 +270,10 @@ def _sort_out(people: Iterable[_Person], suppressed: set[str], standings: dict[s
         elif state not in (None, SubscriptionState.PENDING):
             why = "mail to this reader's address came back"
         else:
-            taken.add(address.key)
+            taken.add(person)
+            origin = f"{source}; {row.origin}" if row.origin else source
             decision.joining.append(Joining(
-                address.email, address.key, name, f"{source}; {row.origin}" if row.origin else source, row.network_address,
+                address.email, address.key, address.mailbox, name, origin, row.network_address,
                 standing.reader_id if standing else None, state is not None))
             continue
         decision.refused.append(Refusal(row.line, row.email, why, broken=False))

@@ -8,12 +8,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from worker.errors import ConflictError
-from worker.readers.addresses import address_key, read_address
+from worker.readers.addresses import Address, address_key, mailbox_of, read_address
 from worker.readers.consent import lock_reader
+from worker.readers.hashes import email_hash, email_hashes
 from worker.readers.links import BadLinkError, read_link
 from worker.readers.preferences import check_proven
-from worker.readers.suppress import email_hash, is_suppressed
-from worker.storage.models import Notice, NoticeKind, Reader, SubscriptionState
+from worker.readers.suppress import is_suppressed
+from worker.storage.models import FormerAddress, Notice, NoticeKind, Reader, SubscriptionState
 
 MOST_A_DAY = 3  # letters to new addresses that one reader can cause: enough for two slips, no use for annoying others
 
@@ -105,8 +106,12 @@ def _move(notice: Notice, now: datetime) -> Move:
     if asked.state != "open":
         return asked
     _close(reader)
-    old, reader.email, reader.email_key = reader.email, notice.to, address_key(notice.to)
-    reader.save(update_fields=["email", "email_key"])
+    old, new = reader.email, Address(notice.to, address_key(notice.to))
+    reader.email, reader.email_key, reader.mailbox = new.email, new.key, new.mailbox
+    reader.save(update_fields=["email", "email_key", "mailbox"])
+    forget_former_owners(new.email)
+    if mailbox_of(old) != mailbox_of(new.email):
+        FormerAddress.objects.update_or_create(email_hash=email_hash(old), defaults={"reader": reader, "at": now})
     Notice.objects.create(kind=NoticeKind.MOVED, key=f"moved:{notice.pk}:{now.astimezone(UTC).isoformat()}", reader=reader,
                           to=old, created_at=now, details={"newsletters": _newsletters_of(reader)})
     return Move("done", reader.pk, old, reader.email)
@@ -134,6 +139,11 @@ def _look(notice: Notice) -> Move:
     elif Reader.objects.filter(email_key=key).exists():
         state = "taken"
     return Move(state, reader.pk, reader.email, notice.to)
+
+
+def forget_former_owners(email: str) -> None:
+    """Let nobody have moved away from this mailbox any more: a reader has just proved that it is theirs."""
+    FormerAddress.objects.filter(email_hash__in=email_hashes(email)).delete()
 
 
 def mask_address(email: str) -> str:

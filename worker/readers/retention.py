@@ -14,7 +14,7 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError, transaction
-from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, Min, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from worker.storage.models import (
@@ -24,6 +24,7 @@ from worker.storage.models import (
     DeliveryState,
     Departure,
     ImportRun,
+    Issue,
     Measurement,
     Notice,
     NoticeKind,
@@ -38,6 +39,7 @@ from worker.storage.networks import ledger_slices, shorten_networks
 
 log = structlog.get_logger(__name__)
 BATCH = 500  # rows a transaction; SQLite's limit on parameters was once 999
+SPAN = 5000  # numbers of deliveries a transaction
 STUCK = timedelta(days=1)
 _MOVING = (NoticeKind.ADDRESS, NoticeKind.MOVED)  # they hold an address that need not be the reader's any more, or yet
 _OPEN = (DeliveryState.QUEUED, DeliveryState.ATTEMPTING)
@@ -74,8 +76,6 @@ def _rules(now: datetime) -> dict[str, Step]:
     unconfirmed = now - timedelta(days=settings.KEEP_UNCONFIRMED_DAYS)
     networks = now - timedelta(days=settings.KEEP_NETWORK_DAYS)
     events = now - timedelta(days=settings.KEEP_EVENTS_DAYS)
-    reports = ProviderEvent.objects.exclude(detail="")
-    answered = Delivery.objects.exclude(error="", provider_id="").exclude(state__in=_OPEN)
     letters = Notice.objects.exclude(state__in=_OPEN)
     runs = ImportRun.objects.exclude(name="")
     return {
@@ -85,11 +85,7 @@ def _rules(now: datetime) -> dict[str, Step]:
         "letters about a change of address": lambda: _delete(letters.filter(kind__in=_MOVING, created_at__lt=unconfirmed)),
         "network addresses shortened": lambda: (
             shorten_networks(first, last, networks) for first, last in ledger_slices()),
-        "measurements": lambda: _delete(Measurement.objects.filter(at__lt=events)),
-        "words of mail systems, reports": lambda: _empty(
-            reports.filter(Q(at__lt=events) | Q(delivery__reader=None)), detail=""),
-        "words of mail systems, issues": lambda: _empty(
-            answered.filter(Q(updated_at__lt=events) | Q(reader=None)), error="", provider_id=""),
+        "issues' traces": lambda: _let_traces_go(events),
         "words of mail systems, letters": lambda: _empty(
             letters.filter(updated_at__lt=events).exclude(error="", provider_id=""), error="", provider_id=""),
         "words of who left": lambda: _empty(Departure.objects.filter(at__lt=events).exclude(words=""), words=""),
@@ -119,6 +115,24 @@ def _delete(rows: QuerySet[Any]) -> Iterator[int]:
 def _empty(rows: QuerySet[Any], **values: Any) -> Iterator[int]:
     for keys in _batches(rows):
         yield rows.model._default_manager.filter(pk__in=keys).update(**values)
+
+
+def _let_traces_go(cutoff: datetime) -> Iterator[int]:
+    """Empty what mail systems said of the copies of issues that began to go out before `cutoff`, and delete what was measured
+    of them. Issue by issue: nobody else looks through years of deliveries. What comes in later is not taken down any more."""
+    for issue in Issue.objects.filter(traces_kept=True, started_at__lt=cutoff).order_by("pk").iterator():
+        copies = Delivery.objects.filter(issue=issue)
+        if copies.filter(state__in=_OPEN).exists():
+            continue
+        span = copies.aggregate(first=Min("pk"), last=Max("pk"))
+        for start in range(span["first"] or 0, (span["last"] or -1) + 1, SPAN):
+            some = copies.filter(pk__gte=start, pk__lt=start + SPAN)
+            with transaction.atomic():
+                measured, _ = Measurement.objects.filter(delivery__in=some).delete()
+                said = ProviderEvent.objects.filter(delivery__in=some).exclude(detail="").update(detail="")
+                answered = some.exclude(error="", provider_id="").update(error="", provider_id="")
+            yield measured + said + answered
+        Issue.objects.filter(pk=issue.pk).update(traces_kept=False)
 
 
 def _delete_attempts(cutoff: datetime) -> Iterator[int]:

@@ -17,7 +17,8 @@ from worker import editorial
 from worker.errors import BroadsheetError
 from worker.readers.addresses import Address, read_address
 from worker.readers.consent import Wordings, build_consent, lock_reader
-from worker.readers.suppress import email_hash, suppressed_among
+from worker.readers.hashes import email_hash
+from worker.readers.suppress import suppressed_among
 from worker.readers.terms import box_wordings, find_wordings, name_wordings
 from worker.storage.models import (
     Consent,
@@ -133,7 +134,8 @@ def _write(request: _Request) -> None:
 
 def _write_all(request: _Request) -> bool:
     address, now = request.address, request.now
-    found, _ = Reader.objects.get_or_create(email_key=address.key, defaults={"email": address.email, "created_at": now})
+    found, _ = Reader.objects.get_or_create(email_key=address.key, defaults={
+        "email": address.email, "mailbox": address.mailbox, "created_at": now})
     reader = lock_reader(found.pk)
     if reader is None:  # erased this moment
         return False

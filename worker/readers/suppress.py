@@ -1,12 +1,8 @@
 """An address in, the lasting rule that it is never written to again out; only a keyed hash of it is kept."""
 
-import hashlib
-import hmac
 from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -14,6 +10,7 @@ from django.utils import timezone
 from worker.readers.addresses import mailbox_of
 from worker.readers.consent import build_consent
 from worker.readers.find import find_spellings
+from worker.readers.hashes import email_hash, mailboxes_by_hash
 from worker.storage.bulk_readers import find_hashes
 from worker.storage.models import Consent, ConsentAction, Purpose, Reader, Subscription, SubscriptionState, Suppression
 
@@ -21,32 +18,12 @@ from worker.storage.models import Consent, ConsentAction, Purpose, Reader, Subsc
 _BY_THE_READER = frozenset({"complaint", "request"})
 
 
-@lru_cache(maxsize=16)
-def _derive_key(secret: str) -> bytes:
-    return hashlib.sha256(b"broadsheet.readers.suppress\0" + secret.encode()).digest()
-
-
-def _hash_under(secret: str, mailbox: str) -> str:
-    return hmac.digest(_derive_key(secret), mailbox.encode(), "sha256").hex()
-
-
-def email_hash(email: str) -> str:
-    """Return the HMAC-SHA-256 of the mailbox an address reaches, in whatever spelling, under today's key: 64 hex digits."""
-    return _hash_under(settings.SECRET_KEY, mailbox_of(email))
-
-
-def email_hashes(email: str) -> list[str]:
-    """Return the mailbox's hashes under all keys there are, today's first."""
-    return [_hash_under(secret, mailbox_of(email)) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
-
-
 def suppressed_among(emails: Iterable[str]) -> set[str]:
     """Return those of `emails`, as given, that must not be written to; hashes made under old keys count too."""
-    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    given = {email: mailbox_of(email) for email in emails}
-    by_hash = {_hash_under(secret, mailbox): mailbox for mailbox in set(given.values()) for secret in secrets}
+    given = set(emails)
+    by_hash = mailboxes_by_hash(given)
     mailboxes = {by_hash[digest] for digest in find_hashes(list(by_hash))}
-    return {email for email, mailbox in given.items() if mailbox in mailboxes}
+    return {email for email in given if mailbox_of(email) in mailboxes} if mailboxes else set()
 
 
 def is_suppressed(email: str) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Min, Q, QuerySet, Value
+from django.db.models import Case, Count, F, Min, Q, QuerySet, Value, When
 from django.db.models.functions import Greatest, Now
 
 from worker.storage.models import Delivery, DeliveryState, Issue, IssueState, Notice, Subscription
@@ -126,10 +126,16 @@ def record_endings(model: type[Row], token: str, endings: Iterable[Ending]) -> i
         for (state, provider_id, error, wait, attempted), ids in groups.items():
             own = model._default_manager.filter(pk__in=ids, lease_token=token, state=DeliveryState.ATTEMPTING)
             written += own.update(
-                state=state, provider_id=provider_id[:200], error=error[:500], lease_token="", leased_until=None,
+                state=state, provider_id=_of_somebody(provider_id[:200]), error=_of_somebody(error[:500]), lease_token="",
+                leased_until=None,
                 not_before=_in(wait) if wait else None, updated_at=Now(),
                 attempts=F("attempts") if attempted else Greatest(F("attempts"), 1) - 1)
     return written
+
+
+def _of_somebody(words: str) -> object:
+    """Of who was erased while the answer was on its way nothing is kept."""
+    return Case(When(reader=None, then=Value("")), default=Value(words)) if words else Value("")
 
 
 def expire_attempts(model: type[Row], **where: object) -> int:

@@ -5,7 +5,7 @@ fills its own three tables, so that no row is built in Python a second time.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -15,11 +15,11 @@ from worker.storage.models import Consent, ConsentAction, Purpose, Reader, Subsc
 
 _STAGE = """
     CREATE TEMPORARY TABLE IF NOT EXISTS staged_reader (
-        id {number}, email text, email_key text, name text, source text, network_address {address},
+        id {number}, email text, email_key text, mailbox text, name text, source text, network_address {address},
         is_new boolean, is_waiting boolean
     ) {lifetime}"""
 _FEW = 100  # values the planner looks up by the index of its own accord
-_COLUMNS = "id, email, email_key, name, source, network_address, is_new, is_waiting"
+_COLUMNS = "id, email, email_key, mailbox, name, source, network_address, is_new, is_waiting"
 
 
 class OvertakenError(Exception):
@@ -39,6 +39,7 @@ class Joining(NamedTuple):
 
     email: str
     email_key: str
+    mailbox: str | None
     name: str
     source: str
     network_address: str | None
@@ -46,23 +47,23 @@ class Joining(NamedTuple):
     is_waiting: bool = False
 
 
-def find_standings(keys: Sequence[str], newsletter: str, *, lock: bool) -> dict[str, Standing]:
-    """Return how the readers with these keys stand; those who are not known are left out.
+def find_standings(keys: Sequence[str], newsletter: str, *, movers: Mapping[str, int], lock: bool) -> dict[str, Standing]:
+    """Return how the readers with these keys stand; those who are not known are left out. `movers`: key > reader for keys
+    that were a reader's once, and count unless they are somebody's now.
 
     `lock`, in a transaction: nobody changes their subscriptions or ledgers until it ends. They are locked in the order of
     their ids, so that two who lock many do not wait for each other, and in the way of `consent.lock_reader`.
     """
-    known: dict[str, int] = dict(_select_among("SELECT email_key, id FROM storage_reader WHERE email_key", keys,
-                                               "ORDER BY id FOR NO KEY UPDATE" if lock else ""))
-    standings = {key: Standing(reader_id) for key, reader_id in known.items()}
-    if known:
-        by_id = {reader_id: key for key, reader_id in known.items()}
-        ids = list(by_id)
-        for start in range(0, len(ids), 500):  # SQLite's limit on parameters was once 999
-            rows = Subscription.objects.filter(newsletter=newsletter, reader__in=ids[start : start + 500])
-            for reader_id, state, left_at in rows.values_list("reader_id", "state", "left_at"):
-                standings[by_id[reader_id]] = Standing(reader_id, state, left_at is not None)
-    return standings
+    known = {**movers, **dict(_select_among("SELECT email_key, id FROM storage_reader WHERE email_key", keys))}
+    ids = sorted(set(known.values()))
+    if lock and ids:
+        ids = [pk for (pk,) in _select_among("SELECT id FROM storage_reader WHERE id", ids, "ORDER BY id FOR NO KEY UPDATE")]
+    standings = {reader_id: Standing(reader_id) for reader_id in ids}
+    for start in range(0, len(ids), 500):  # SQLite's limit on parameters was once 999
+        rows = Subscription.objects.filter(newsletter=newsletter, reader__in=ids[start : start + 500])
+        for reader_id, state, left_at in rows.values_list("reader_id", "state", "left_at"):
+            standings[reader_id] = Standing(reader_id, state, left_at is not None)
+    return {key: standings[reader_id] for key, reader_id in known.items() if reader_id in standings}
 
 
 def find_hashes(hashes: Sequence[str]) -> set[str]:
@@ -70,7 +71,12 @@ def find_hashes(hashes: Sequence[str]) -> set[str]:
     return {digest for (digest,) in _select_among("SELECT email_hash FROM storage_suppression WHERE email_hash", hashes)}
 
 
-def _select_among(select: str, values: Sequence[str], lock: str = "") -> list[tuple[Any, ...]]:
+def find_holders(hashes: Sequence[str]) -> dict[str, int]:
+    """Return hash > reader for those of the hashes that are of mailboxes a reader moved away from."""
+    return dict(_select_among("SELECT email_hash, reader_id FROM storage_formeraddress WHERE email_hash", hashes))
+
+
+def _select_among(select: str, values: Sequence[str] | Sequence[int], lock: str = "") -> list[tuple[Any, ...]]:
     """Run a statement that ends with the name of an indexed column, for these of its values.
 
     They are one parameter, whose number has a limit. Asked for thousands at once, PostgreSQL's planner may take a scan of
@@ -102,11 +108,11 @@ def subscribe_many(people: Sequence[Joining], newsletter: str, now: datetime, **
     """
     new = sorted((one for one in people if one.reader_id is None), key=lambda one: one.email_key)
     ids = _reserve_ids(len(new))  # in the order of the keys: their index is then written page by page
-    rows = [*((number, *one[:5], True, False) for number, one in zip(ids, new, strict=True)),
-            *((one.reader_id, *one[:5], False, one.is_waiting) for one in people if one.reader_id is not None)]
+    rows = [*((number, *one[:6], True, False) for number, one in zip(ids, new, strict=True)),
+            *((one.reader_id, *one[:6], False, one.is_waiting) for one in people if one.reader_id is not None)]
     _stage(rows)
     stamp = {"asked_at": now, "confirmed_at": now}
-    added = _insert(Reader, "id, email, email_key, name", "WHERE is_new ORDER BY id ON CONFLICT (email_key) DO NOTHING",
+    added = _insert(Reader, "id, email, email_key, mailbox, name", "WHERE is_new ORDER BY id ON CONFLICT (email_key) DO NOTHING",
                     created_at=now)
     if added != len(new):
         raise OvertakenError
@@ -179,12 +185,13 @@ def _stage(rows: Sequence[Sequence[Any]]) -> None:
             with cursor.copy(f"COPY staged_reader ({_COLUMNS}) FROM STDIN") as copy:
                 copy.write("".join(_copy_lines(rows)))
         else:
-            cursor.executemany(f"INSERT INTO staged_reader ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",  # noqa: S608
+            cursor.executemany(f"INSERT INTO staged_reader ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",  # noqa: S608
                                rows)
 
 
 def _copy_lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     """Write rows as COPY reads them. The texts hold no control characters, which would need a backslash as well."""
-    for number, email, key, name, source, address, is_new, is_waiting in rows:
-        texts = f"{email}\t{key}\t{name}\t{source}".replace("\\", "\\\\")
-        yield f"{number}\t{texts}\t{address or chr(92) + 'N'}\t{is_new}\t{is_waiting}\n"
+    null = r"\N"
+    for number, email, key, mailbox, name, source, address, is_new, is_waiting in rows:
+        texts = f"{email}\t{key}\t{mailbox or chr(0)}\t{name}\t{source}".replace("\\", "\\\\").replace(chr(0), null)
+        yield f"{number}\t{texts}\t{address or null}\t{is_new}\t{is_waiting}\n"

@@ -55,6 +55,7 @@ class Issue(models.Model):
     window_end = models.DateTimeField()
     started_at = models.DateTimeField(null=True)  # audience frozen
     sent_at = models.DateTimeField(null=True)
+    traces_kept = models.BooleanField(default=True)  # what its copies met (answers, reports, openings) is still there
 
     class Meta:
         constraints = [

@@ -3,6 +3,7 @@
 from datetime import UTC, date
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 
@@ -71,6 +72,7 @@ class Reader(models.Model):
 
     email = models.EmailField(max_length=254)  # as it is written to
     email_key = models.CharField(max_length=254, unique=True)  # case-folded: one person, one row
+    mailbox = models.CharField(max_length=254, null=True)  # what its provider takes the key for, if for another
     name = models.CharField(max_length=120, blank=True)
     partners = models.BooleanField(default=False)  # the ledger's last word on each purpose, kept for fast selection
     tracking = models.BooleanField(default=False)
@@ -79,8 +81,22 @@ class Reader(models.Model):
     terms_since = models.DateField(default=today)  # material terms in force since a later day wait for the reader's answer
     created_at = models.DateTimeField(default=timezone.now)
 
+    class Meta:
+        indexes = [models.Index(fields=["mailbox"], name="reader_mailbox", condition=Q(mailbox__isnull=False))]
+
     def __str__(self) -> str:
         return self.email
+
+
+class FormerAddress(models.Model):
+    """A mailbox that a reader's mail went to before they moved it, as a keyed hash: old lists and wishes may name it."""
+
+    reader = models.ForeignKey(Reader, on_delete=models.CASCADE, related_name="former_addresses")
+    email_hash = models.CharField(max_length=64, unique=True)  # as of Suppression; it goes once another reader proves the mailbox
+    at = models.DateTimeField(default=timezone.now)  # of the move
+
+    def __str__(self) -> str:
+        return f"former address of {self.reader_id}"
 
 
 class Subscription(models.Model):
