@@ -17,7 +17,7 @@ from structlog.testing import LogCapture
 
 from tests.readers.everything import EMAIL, LOCAL, NAME, columns_with, make_reader
 from worker.delivery.events import Event, apply_events
-from worker.errors import BroadsheetError
+from worker.errors import BroadsheetError, TransientError
 from worker.readers import erase as erasing
 from worker.readers.addresses import read_address
 from worker.readers.erase import erase, replay_journal
@@ -143,7 +143,7 @@ def test_a_wish_stands_even_if_the_database_then_fails(journal: Path, monkeypatc
 
     with monkeypatch.context() as broken:
         broken.setattr(erasing, "_delete_reader", fail)
-        with pytest.raises(OperationalError):
+        with pytest.raises(TransientError, match="The erasure is written down"):
             erase("ada@example.com")
     assert Reader.objects.exists()
     assert not is_suppressed("ada@example.com"), "the transaction was taken back as a whole"

@@ -6,7 +6,7 @@ from typing import Literal
 
 import structlog
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from worker.errors import BroadsheetError
@@ -44,8 +44,8 @@ def erase(email: str, *, now: datetime | None = None) -> bool:
     which may quote the address; what is still queued is not sent. Every spelling of the mailbox goes, and every mailbox the reader
     moved away from, as an old list may name it; by such a one they are found, too, unless it is somebody else's by now. An address
     that is nobody's is suppressed all the same: who asks to be forgotten is not brought in by a later list. Raises
-    ConfigurationError, with nothing done, if the journal cannot be written; a database error after that leaves the wish standing
-    for `replay_journal`.
+    ConfigurationError, with nothing done, if the journal cannot be written, and TransientError if the database fails after that: the
+    wish stands, for `replay_journal`.
     """
     now = now or timezone.now()
     found = Reader.objects.filter(email_key=address_key(email)).first()
@@ -55,7 +55,11 @@ def erase(email: str, *, now: datetime | None = None) -> bool:
         return False  # no address: no list can hold it
     digest = email_hash(address)
     write_entry(digest, now)
-    return _forget(find_owners(address), {digest}, now) > 0
+    try:
+        return _forget(find_owners(address), {digest}, now) > 0
+    except (OperationalError, InterfaceError) as error:
+        raise TransientError("The erasure is written down, and done within an hour of the database answering again. At this moment "
+                             "it does not.") from error
 
 
 def replay_journal(*, look_at: Literal["missing", "recent", "all"] = "missing", now: datetime | None = None) -> int:
