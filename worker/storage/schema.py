@@ -7,7 +7,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from worker.errors import BroadsheetError
 
-_MEND = {"disk is full": "make room there", "readonly database": "let this user write to it and its directory"}  # SQLite's
+_MEND = {"disk is full": "make room there", "readonly database": "let this user write to it and its directory",
+         "database is locked": "another program has been writing to it for very long"}  # SQLite's
 
 
 def explain(error: Error) -> str:

@@ -1,5 +1,6 @@
 """An error in, a page in words out: nobody who asked for a page is shown a traceback or a bare status line."""
 
+import sys
 from collections.abc import Callable
 
 import structlog
@@ -10,7 +11,9 @@ from django.template.loader import render_to_string
 from django.utils.cache import add_never_cache_headers
 
 from worker.errors import BroadsheetError, ConfigurationError, ConflictError, NotFoundError, TransientError
+from worker.storage.schema import explain
 from worker.web.context import read_site
+from worker.web.unavailable import RETRY_SECONDS, is_unavailable, say_unavailable
 
 log = structlog.get_logger(__name__)
 _STATUS: tuple[tuple[type[BroadsheetError], int, str], ...] = (
@@ -28,7 +31,9 @@ def status_of(error: BroadsheetError) -> int:
 
 
 class ErrorsInWordsMiddleware:
-    """Turns a BroadsheetError that a view let through into a page with its one line; others stay Django's 500."""
+    """Turns what a view let through into words: a BroadsheetError into a page with its one line, a database that cannot
+    answer into 503. Others stay Django's 500.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -37,6 +42,10 @@ class ErrorsInWordsMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if is_unavailable(error):
+            view = request.resolver_match.view_name if request.resolver_match else ""  # the path holds readers' links
+            log.error("the database cannot answer", view=view, why=explain(error))
+            return say_unavailable(request)
         if not isinstance(error, BroadsheetError):
             return None
         status, heading = next((status, heading) for kind, status, heading in _STATUS if isinstance(error, kind))
@@ -47,7 +56,10 @@ class ErrorsInWordsMiddleware:
         words = str(error)
         if isinstance(error, ConfigurationError) and not request.user.is_authenticated:
             words = "This page is being mended. Please come back a little later."  # which file is wrong is not a reader's
-        return _show(request, "web/errors/words.html", status, {"heading": heading, "words": words})
+        answer = _show(request, "web/errors/words.html", status, {"heading": heading, "words": words})
+        if isinstance(error, TransientError):
+            answer.headers["Retry-After"] = str(RETRY_SECONDS)
+        return answer
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -74,7 +86,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The 500 page. It asks neither the database nor the session, since one of them may be what broke."""
+    """The 500 page, or 503 where the database broke outside of a view, as when a session is saved.
+
+    It asks neither the database nor the session, since one of them may be what broke.
+    """
+    if is_unavailable(sys.exception()):  # Django calls this while it handles the error
+        return say_unavailable(request, is_sure=False)
     return HttpResponse(render_to_string("web/errors/500.html", {"site": read_site()}), status=500)
 
 

@@ -1,21 +1,18 @@
 """Leaving with one click as mail providers do it (RFC 8058), and with a button as a person does, who may undo it and say why."""
 
 import re
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-from django.db import connection
 from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
 from tests.delivery.press import build_issue, states_of
+from tests.web.troubles import database_gone, database_locked
 from worker.delivery.audience import freeze_audience, start_issue
 from worker.delivery.deliver import deliver_batch
 from worker.delivery.senders import open_sender
@@ -43,7 +40,7 @@ def _post(path: str, kind: str) -> Any:
     if kind == "multipart":
         return provider.post(path, ONE_CLICK)
     if kind == "empty":
-        return provider.post(path)
+        return provider.post(path, b"", content_type="application/x-www-form-urlencoded")  # as a browser sends a button alone
     return provider.post(path, b"\xff\x00 nonsense", content_type="multipart/form-data; boundary=")
 
 
@@ -105,42 +102,8 @@ def test_leaving_needs_no_queue(ada: Reader, settings: Any) -> None:
     assert _state() == "left"
 
 
-@contextmanager
-def _database_gone() -> Iterator[None]:
-    """Take the database away for real: an address where none answers."""
-    given = dict(connection.settings_dict)
-    connection.close()
-    connection.settings_dict.update({"NAME": "/nonexistent/gone.sqlite3"} if connection.vendor == "sqlite" else
-                                    {"HOST": "127.0.0.1", "PORT": "1"})
-    try:
-        yield
-    finally:
-        connection.close()
-        connection.settings_dict.update(given)
-
-
-@contextmanager
-def _database_locked() -> Iterator[None]:
-    """Let another process's transaction hold what leaving must write to, for longer than we wait."""
-    name = connection.settings_dict["NAME"]
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA busy_timeout = 50")
-        with closing(sqlite3.connect(name, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SET lock_timeout = '50ms'")
-    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
-        other.execute("SELECT * FROM storage_reader FOR UPDATE")
-        yield
-    with connection.cursor() as cursor:
-        cursor.execute("SET lock_timeout = DEFAULT")
-
-
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("trouble", [_database_gone, _database_locked])
+@pytest.mark.parametrize("trouble", [database_gone, database_locked])
 def test_an_unsubscribe_that_was_not_recorded_is_not_called_done(
     transactional_db: None, editorial_file: Path, trouble: Callable[[], Any]
 ) -> None:
@@ -152,6 +115,7 @@ def test_an_unsubscribe_that_was_not_recorded_is_not_called_done(
         for kind in ("urlencoded", "multipart", "empty"):
             answer = _post(path, kind)
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "120")
+            assert answer.headers["Content-Type"].startswith("text/html" if kind == "empty" else "text/plain")
         assert "was not recorded" in answer.content.decode()
         assert "Try again" in answer.content.decode()
     assert _state() == "confirmed"

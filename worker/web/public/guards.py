@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import add_never_cache_headers
 
 View = Callable[..., HttpResponseBase]
+JSON = "application/json"
 LARGEST_FORM = 20_000  # bytes; the largest honest one, with every box ticked, has about a thousand
 
 
@@ -42,6 +43,11 @@ def body_length(request: HttpRequest) -> int:
         return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
         return 0
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Say whether a program asks: it sends JSON, or takes nothing else."""
+    return request.content_type == JSON or request.headers.get("Accept", "").strip() == JSON
 
 
 def network_address(request: HttpRequest) -> str | None:

@@ -18,6 +18,7 @@ from worker.readers.links import BadLinkError, ExpiredLinkError, preferences_url
 from worker.readers.preferences import title_of
 from worker.web.public.confirming import show_bad_link
 from worker.web.public.guards import LARGEST_FORM, body_length, network_address, personal, small_body
+from worker.web.unavailable import say_unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +46,10 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
                        network_address=network_address(request))
         context = {} if one_click else _offer_more(token, title, ids, is_new=is_new)
     except DatabaseError:
-        return _not_recorded(request, one_click=one_click)
+        if not one_click:
+            raise
+        log.exception("a one-click unsubscribe was not recorded")
+        return say_unavailable(request, plain=True)
     return _say(request, title, context)
 
 
@@ -66,18 +70,6 @@ def _say(request: HttpRequest, title: str, context: dict[str, Any]) -> HttpRespo
         words = f"You have left {title}.\n" if title else "Done.\n"
         return HttpResponse(words, content_type="text/plain; charset=utf-8")
     return render(request, "web/public/left.html", context)
-
-
-def _not_recorded(request: HttpRequest, *, one_click: bool = False) -> HttpResponse:
-    """Say that nothing was changed, in words for a person or for a machine, and that it is worth trying again."""
-    log.exception("a reader's wish was not recorded", path=request.path.split("/")[1])
-    if one_click:
-        answer = HttpResponse("Not recorded just now: please try again in a few minutes.\n", status=503,
-                              content_type="text/plain; charset=utf-8")
-    else:
-        answer = render(request, "web/public/not_recorded.html", status=503)
-    answer.headers["Retry-After"] = "120"
-    return answer
 
 
 def _is_one_click(request: HttpRequest) -> bool:
@@ -105,8 +97,6 @@ def undo(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "web/public/undo.html", {"state": "stale"}, status=410)
     except BadLinkError as error:
         return show_bad_link(request, error)
-    except DatabaseError:
-        return _not_recorded(request)
     context = {"state": done.state, "title": title_of(done.newsletter),
                "preferences": preferences_url(done.reader_id) if done.state != "stale" else ""}
     return render(request, "web/public/undo.html", context, status=410 if done.state == "stale" else 200)
@@ -131,6 +121,4 @@ def reason(request: HttpRequest, token: str) -> HttpResponse:
     except BroadsheetError as error:
         context |= {"problem": str(error), "words": request.POST.get("words", "")[:LONGEST_WORDS]}
         return render(request, "web/public/reason.html", context, status=422)
-    except DatabaseError:
-        return _not_recorded(request)
     return render(request, "web/public/reason_thanks.html", context)

@@ -21,10 +21,9 @@ from worker.readers.shield import Verdict, admit
 from worker.readers.terms import seal_shown
 from worker.web.public.archive import latest_issue, lay_out
 from worker.web.public.forms import SignUpForm, published_wordings
-from worker.web.public.guards import network_address, personal, small_body
+from worker.web.public.guards import network_address, personal, small_body, wants_json
 
 log = structlog.get_logger(__name__)
-JSON = "application/json"
 SENT = "/subscribe/sent/"
 # Any site's script may ask and send, since nothing depends on who is signed in where.
 _ANY_SITE = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
@@ -69,11 +68,6 @@ def subscribe(request: HttpRequest) -> HttpResponse:
 def sent(request: HttpRequest) -> HttpResponse:
     """What to do next: the same words for everybody, on a page of its own, so that reloading it sends nothing again."""
     return render(request, "web/public/check_inbox.html")
-
-
-def wants_json(request: HttpRequest) -> bool:
-    """Say whether a program asks: it sends JSON, or takes nothing else."""
-    return request.content_type == JSON or request.headers.get("Accept", "").strip() == JSON
 
 
 def _answer_form(request: HttpRequest) -> HttpResponse:
