@@ -46,7 +46,7 @@ ENVIRONMENT = {
     # One machine plays all visitors: only the tests of the limits themselves set lower ones.
     "SIGNUP_NETWORK_LIMIT": "100000", "SIGNUP_TOTAL_LIMIT": "1000000", "TERMS_NOTICE_DAYS": "14",
     "KEEP_UNCONFIRMED_DAYS": "30", "KEEP_NETWORK_DAYS": "90", "KEEP_EVENTS_DAYS": "396",
-    "TRUST_PROXY": "false",
+    "TRUST_PROXY": "false", "DATABASE_WAIT_SECONDS": "30",
 }
 
 

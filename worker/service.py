@@ -55,7 +55,7 @@ def beat_command() -> list[str]:
 def run_web(port: int, host: str = "127.0.0.1") -> NoReturn:
     """Become the web server."""
     _replay_erasures()
-    _become(web_command(port, host), port)
+    _become(web_command(port, host), settings.web_environment(_environment(port)))
 
 
 def run_worker() -> NoReturn:
@@ -64,18 +64,22 @@ def run_worker() -> NoReturn:
     set_up_logs()
     _mention_root()
     _replay_erasures()
-    _become(worker_command())
+    _become(worker_command(), _environment())
 
 
 def run_beat() -> NoReturn:
     """Become the timetable; raises BroadsheetError without a broker."""
     _require_broker()
     settings.BROADSHEET_HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _become(beat_command())
+    _become(beat_command(), _environment())
 
 
-def _become(command: list[str], port: int = 8000) -> NoReturn:
-    os.execve(command[0], command, settings.child_environment(port=port, redis_url=settings.REDIS_URL))
+def _environment(port: int = 8000) -> dict[str, str]:
+    return settings.child_environment(port=port, redis_url=settings.REDIS_URL)
+
+
+def _become(command: list[str], env: dict[str, str]) -> NoReturn:
+    os.execve(command[0], command, env)
 
 
 def _replay_erasures() -> None:
@@ -139,7 +143,7 @@ def run_service(port: int) -> int:
 
 def _make_parts(port: int, env: dict[str, str]) -> list[Part]:
     """Return the parts in the order they start; they end the other way round, so none misses another."""
-    def start(command: list[str], last_signal: int) -> Callable[[], subprocess.Popen[bytes]]:
+    def start(command: list[str], last_signal: int, env: dict[str, str] = env) -> Callable[[], subprocess.Popen[bytes]]:
         return lambda: start_program(command, env=env, last_signal=last_signal)
 
     return [
@@ -147,7 +151,7 @@ def _make_parts(port: int, env: dict[str, str]) -> list[Part]:
         # waits for it. Its pool dies with it, and the sweep finds what was left undone.
         Part("worker", start(worker_command(), signal.SIGKILL), patience=15),
         Part("beat", start(beat_command(), signal.SIGTERM), patience=5),
-        Part("web", start(web_command(port), signal.SIGTERM), patience=8),
+        Part("web", start(web_command(port), signal.SIGTERM, settings.web_environment(env)), patience=8),
     ]
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,7 +55,7 @@ def read_database(home: Path) -> dict[str, object]:
     engine = database.get("ENGINE", "")
     if engine.endswith("sqlite3"):
         # IMMEDIATE: a writer waits for its turn at BEGIN instead of failing half-way with "database is locked".
-        database["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 30,
+        database["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": read_number("DATABASE_WAIT_SECONDS", 30, 1, 300),
                                "init_command": "PRAGMA journal_mode=WAL;"}
     elif engine.endswith("postgresql"):
         database["OPTIONS"] = {**database.get("OPTIONS", {}), "connect_timeout": 10}
@@ -80,6 +81,11 @@ def child_environment(*, port: int, redis_url: str) -> dict[str, str]:
     if not env.str("BASE_URL", default=""):
         given["BASE_URL"] = f"http://127.0.0.1:{port}"
     return {**os.environ, **given}
+
+
+def web_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for the web server: who waits for a page is told to come back before a worker would give up."""
+    return {"DATABASE_WAIT_SECONDS": "5", **environment}
 
 
 def read_feeds_file(home: Path) -> Path:
