@@ -15,7 +15,7 @@ from worker.errors import BroadsheetError
 # e-mail addresses.
 _SECRETS = [
     (re.compile(r"(?<=://)[^/\s@\"']*:[^/\s@\"']*@"), "***@"),
-    (re.compile(r"(?<=/)(unsubscribe|confirm|preferences|report|agree)/[^/\s\"'?]{8,}"), r"\1/***"),
+    (re.compile(r"(?<=/)(unsubscribe|undo|confirm|preferences|address|report|agree|seen|go)/[^/\s\"'?]{8,}"), r"\1/***"),
     (re.compile(r"(?<=/desk/enter/)[^\s\"'?]+"), "***"),
     (re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)*\.[a-zA-Z]{2,}"), "***@***"),
 ]

@@ -47,6 +47,15 @@ def test_secrets_and_addresses_are_hidden(log_format: str, monkeypatch: pytest.M
     assert "/unsubscribe/***/ failed" in text
 
 
+@pytest.mark.parametrize("page", ["unsubscribe", "undo", "confirm", "preferences", "address", "seen", "go", "terms/agree"])
+def test_no_readers_link_is_written_out(page: str) -> None:
+    stream = io.StringIO()
+    set_up_logs(stream)
+    logging.getLogger("django.request").error("Service Unavailable: %s", f"/{page}/eyJyIjoxfQ.1abc.x-Y_z")
+    assert f"/{page}/***" in stream.getvalue()
+    assert "eyJy" not in stream.getvalue()
+
+
 def test_json_is_one_object_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [json.loads(line) for line in write("json", monkeypatch).splitlines()]
     assert (lines[0]["level"], lines[0]["event"]) == ("warning", "refused")
