@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from tests.confirming import confirm
 from tests.fakes.sendgrid_server import KEY, SendGridServer
 from tests.fakes.smtp_sink import Rules, SmtpSink
 from worker.delivery.deliver import settle_expired
 from worker.delivery.notices import send_notices
 from worker.delivery.senders import SenderRefusedError, open_sender
 from worker.errors import TransientError
-from worker.readers.confirm import confirm
 from worker.readers.erase import erase
 from worker.readers.links import sign_link
 from worker.readers.subscribe import sign_up

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from worker.readers.confirm import confirm
+from tests.confirming import confirm
 from worker.readers.leaving import leave
 from worker.readers.links import sign_link
 from worker.readers.moving import move

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from tests.confirming import confirm
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
-from worker.readers.confirm import confirm
 from worker.readers.consent import find_reader
 from worker.readers.disclose import disclose
 from worker.readers.erase import erase

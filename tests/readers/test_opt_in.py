@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.confirming import confirm
 from worker.errors import BroadsheetError
-from worker.readers.confirm import confirm, read_confirmation
+from worker.readers.confirm import read_confirmation
 from worker.readers.consent import evidence
 from worker.readers.erase import erase
 from worker.readers.hashes import email_hash

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from tests.confirming import confirm
 from tests.wordings import FIRST, NEW, PUBLISHED, SECOND, join, on, publish, publish_first
 from worker.errors import ConflictError
 from worker.readers.agree import agree_since, asked_since
-from worker.readers.confirm import confirm
 from worker.readers.consent import record
 from worker.readers.links import sign_link
 from worker.readers.preferences import change

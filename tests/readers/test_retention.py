@@ -12,10 +12,10 @@ from django.contrib.sessions.models import Session
 from django.db import connections
 from structlog.testing import LogCapture
 
+from tests.confirming import confirm
 from worker.delivery import measuring
 from worker.delivery.events import Event, apply_events
 from worker.readers import retention
-from worker.readers.confirm import confirm
 from worker.readers.leaving import leave
 from worker.readers.retention import retain
 from worker.readers.subscribe import sign_up

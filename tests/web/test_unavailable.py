@@ -9,10 +9,11 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from tests.confirming import confirm
 from tests.web.newsroom.browsers import sign_in
 from tests.web.troubles import database_gone, database_locked
 from tests.wordings import publish
-from worker.readers.confirm import confirm
+from worker.readers.confirm import read_confirmation
 from worker.readers.leaving import leave
 from worker.readers.links import (
     address_url,
@@ -58,7 +59,7 @@ def forms(ada: Reader) -> dict[str, dict[str, Any]]:
     own, leaving = path_of(preferences_url(ada.pk)), path_of(unsubscribe_url(ada.pk, "daily"))
     return {
         "/subscribe/": {"email": "bob@example.com", "newsletters": "daily", "agree": "on", "shown": seal_shown(box_wordings())},
-        path_of(confirm_url(asking.pk)): {},
+        path_of(confirm_url(asking.pk)): {"shown": read_confirmation(sign_link("confirm", notice=asking.pk)).seal},
         own: {"change": "pause", "weeks": "2"},
         path_of(address_url(ada.pk, Notice.objects.get(kind="address").pk)): {},
         path_of(agree_url(ada.pk, terms.pk)): {"shown": seal_shown({"newsletter": terms})},

@@ -28,7 +28,7 @@ from worker.issues.draft import draft_issue
 from worker.issues.partners import add_block
 from worker.press.approve import approve_issue
 from worker.press.render import render_proof, write_proof
-from worker.readers.confirm import confirm
+from worker.readers.confirm import confirm, read_confirmation
 from worker.readers.subscribe import sign_up
 from worker.readers.terms import publish_terms
 from worker.storage.models import (
@@ -195,7 +195,7 @@ def _sign_readers_up(home: Path, tell: Tell) -> int:
         notices.send_notices(sender)
         for number, token in enumerate(_read_letters(letters), 1):
             tell("readers confirm", number, len(rows))
-            confirm(token)
+            confirm(token, read_confirmation(token).seal)
         notices.send_notices(sender)
     finally:
         sender.close()

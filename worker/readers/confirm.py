@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from django.core import signing
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -14,7 +15,7 @@ from worker.readers.intake import take_in
 from worker.readers.links import BadLinkError, read_link
 from worker.readers.moving import forget_former_owners
 from worker.readers.suppress import is_suppressed
-from worker.readers.terms import find_wordings
+from worker.readers.terms import find_wordings, name_wordings
 from worker.storage.models import (
     Consent,
     ConsentAction,
@@ -35,10 +36,12 @@ class Confirmation:
     """What a link asks about.
 
     `state` is open (the button will confirm), done (everything it asked for is confirmed) or stale (the reader has
-    left since, or cannot be written to: this link revives nothing).
+    left since, or cannot be written to: this link revives nothing). `remark` says why it is open after the button: changed
+    (the page showed something else, `added` are the newsletters it did not name) or again (nobody can say what it showed).
     """
 
     state: Literal["open", "done", "stale"]
+    letter_id: int
     reader_id: int
     email: str
     newsletters: tuple[str, ...]
@@ -47,6 +50,13 @@ class Confirmation:
     topics: str
     form: str  # where it was asked
     wordings: Wordings
+    remark: Literal["", "changed", "again"] = ""
+    added: tuple[str, ...] = ()
+
+    @property
+    def seal(self) -> str:
+        """What the page carries along to say what stood on it: all that its button confirms."""
+        return _signer().sign_object(_name_all(self))
 
     @property
     def terms(self) -> Terms | None:
@@ -60,11 +70,12 @@ def read_confirmation(token: str) -> Confirmation:
 
 
 @transaction.atomic
-def confirm(token: str, *, network_address: str | None = None, now: datetime | None = None) -> Confirmation:
-    """Confirm everything the link asks about that is still open, and owe one welcome letter.
+def confirm(token: str, seal: str, *, network_address: str | None = None, now: datetime | None = None) -> Confirmation:
+    """Confirm everything the link asks about that is still open, and owe one welcome letter, if that is what the page showed.
 
-    May be repeated: the second time everything is done already. A stale link changes nothing. Raises BadLinkError, or
-    ExpiredLinkError after seven days.
+    `seal` is what the page carried along (`Confirmation.seal`): a sign-up since may have widened the letter, and what nobody
+    saw is not confirmed. May be repeated: the second time everything is done already. A stale link changes nothing. Raises
+    BadLinkError, or ExpiredLinkError after seven days.
     """
     notice = _find_notice(token)
     reader = lock_reader(notice.reader_id)
@@ -72,6 +83,9 @@ def confirm(token: str, *, network_address: str | None = None, now: datetime | N
         notice.refresh_from_db(fields=["details"])  # a sign-up may have widened the letter before the lock was ours
     asked = _look(notice)
     if reader is None or asked.state != "open":
+        return asked
+    asked = _compare(asked, seal)
+    if asked.remark:
         return asked
     now = now or timezone.now()
     _set_choices(reader, asked)
@@ -117,10 +131,32 @@ def _look(notice: Notice) -> Confirmation:
     state: Literal["open", "done", "stale"] = "open" if still_open else "done" if done else "stale"
     if is_suppressed(notice.reader.email):
         state = "stale"
-    return Confirmation(state=state, reader_id=notice.reader_id, email=notice.reader.email,
+    return Confirmation(state=state, letter_id=notice.pk, reader_id=notice.reader_id, email=notice.reader.email,
                         newsletters=still_open or done or tuple(sorted(rounds)), partners=details["partners"],
                         tracking=details["tracking"], topics=details.get("topics", ""), form=details.get("form", ""),
                         wordings=find_wordings(details["shown"]) or {})
+
+
+def _compare(asked: Confirmation, seal: str) -> Confirmation:
+    """Return what is asked, with a remark unless it is what the page showed."""
+    try:
+        shown: dict[str, Any] = _signer().unsign_object(seal)
+    except (signing.BadSignature, ValueError):
+        return replace(asked, remark="again")
+    if shown == _name_all(asked):
+        return asked
+    return replace(asked, remark="changed", added=tuple(key for key in asked.newsletters if key not in shown["newsletters"]))
+
+
+def _name_all(asked: Confirmation) -> dict[str, Any]:
+    """Return what the button confirms, as it stands in a seal: in lists, since JSON knows no tuples."""
+    return {"letter": asked.letter_id, "newsletters": list(asked.newsletters), "partners": asked.partners,
+            "tracking": asked.tracking, "topics": asked.topics,
+            "wordings": {kind: list(named) for kind, named in name_wordings(asked.wordings).items()}}
+
+
+def _signer() -> signing.Signer:
+    return signing.Signer(salt="broadsheet.readers.confirm page", sep=".")
 
 
 def _set_choices(reader: Reader, asked: Confirmation) -> None:

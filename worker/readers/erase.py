@@ -9,7 +9,7 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
-from worker.errors import BroadsheetError
+from worker.errors import BroadsheetError, TransientError
 from worker.readers.addresses import address_key, read_address
 from worker.readers.find import find_owners
 from worker.readers.hashes import email_hash, email_hashes

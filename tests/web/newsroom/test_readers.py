@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.confirming import confirm
 from tests.readers.everything import EMAIL, LOCAL, NAME, columns_with, make_reader
-from worker.readers.confirm import confirm
 from worker.readers.consent import evidence
 from worker.readers.links import sign_link
 from worker.readers.subscribe import sign_up

@@ -74,9 +74,25 @@ def confirm_path() -> Callable[[], str]:
 
 
 @pytest.fixture
+def press(terms: Any, confirm_path: Callable[[], str]) -> Callable[..., Any]:
+    """Return a function that presses the button of a confirmation page (of the newest letter) as a browser would, without a
+    cookie: of the page as it stands now, or of one that was opened before.
+    """
+    from django.test import Client
+
+    def send(path: str = "", page: str = "") -> Any:
+        visitor, path = Client(enforce_csrf_checks=True), path or confirm_path()
+        page = page or visitor.get(path).content.decode()
+        return visitor.post(path, {key: unescape(value) for key, value in
+                                   re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page)})
+
+    return send
+
+
+@pytest.fixture
 def ada(terms: Any) -> Any:
     """Return a reader who confirmed Daily, straight through the steps."""
-    from worker.readers.confirm import confirm
+    from tests.confirming import confirm
     from worker.readers.links import sign_link
     from worker.readers.subscribe import sign_up as sign_up_step
     from worker.storage.models import Notice, Reader

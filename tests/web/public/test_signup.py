@@ -38,7 +38,8 @@ def test_without_partners_nobody_is_asked_about_partners(browser: Client, editor
     assert 'name="tracking"' in page
 
 
-def test_opt_in_twice(sign_up: Callable[..., Any], browser: Client, confirm_path: Callable[[], str], terms: Terms) -> None:
+def test_opt_in_twice(sign_up: Callable[..., Any], browser: Client, confirm_path: Callable[[], str], press: Callable[..., Any],
+                      terms: Terms) -> None:
     answer = sign_up(tracking="on")
     assert (answer.status_code, "Check your inbox" in answer.content.decode()) == (200, True)
     assert _state() == "pending"
@@ -50,14 +51,14 @@ def test_opt_in_twice(sign_up: Callable[..., Any], browser: Client, confirm_path
         browser.get(confirm_path())
         browser.head(confirm_path())
     assert _state() == "pending", "scanners follow links: only the button confirms"
-    assert "You are subscribed" in browser.post(confirm_path()).content.decode()
+    assert "You are subscribed" in press().content.decode()
     assert _state() == "confirmed"
     given = Consent.objects.filter(action="given")
     assert {(row.purpose, row.wording_sha256, row.network_address) for row in given} == {
         ("newsletter", terms.sha256, "127.0.0.1"), ("terms", terms.sha256, "127.0.0.1"),
         ("tracking", current_terms("tracking").sha256, "127.0.0.1")}
     rows = Consent.objects.count()
-    assert "You are subscribed" in browser.post(confirm_path()).content.decode()
+    assert "You are subscribed" in press().content.decode()
     assert Consent.objects.count() == rows
 
 
@@ -188,10 +189,11 @@ def test_an_old_link_says_so(sign_up: Callable[..., Any], browser: Client, confi
     assert _state() == "pending"
 
 
-def test_confirming_needs_no_cookie_and_a_cut_slash_does_no_harm(sign_up: Callable[..., Any],
-                                                                 confirm_path: Callable[[], str]) -> None:
+def test_confirming_needs_no_cookie_and_a_cut_slash_does_no_harm(sign_up: Callable[..., Any], confirm_path: Callable[[], str],
+                                                                 press: Callable[..., Any]) -> None:
     sign_up()
-    assert Client(enforce_csrf_checks=True).post(confirm_path().rstrip("/")).status_code == 200
+    answer = press(confirm_path().rstrip("/"))
+    assert (answer.status_code, answer.cookies) == (200, {})
     assert _state() == "confirmed"
 
 
@@ -204,7 +206,8 @@ def test_pages_of_one_person_are_kept_by_no_cache_and_no_search_engine(ada: Read
 
 
 def test_a_link_too_old_offers_a_new_one_and_the_limits_hold(
-        sign_up: Callable[..., Any], browser: Client, confirm_path: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+        sign_up: Callable[..., Any], browser: Client, confirm_path: Callable[[], str], press: Callable[..., Any],
+        monkeypatch: pytest.MonkeyPatch) -> None:
     sign_up(tracking="on")
     path = confirm_path()
     monkeypatch.setattr("worker.readers.links._MAX_AGE", {"confirm": -1})
@@ -214,7 +217,7 @@ def test_a_link_too_old_offers_a_new_one_and_the_limits_hold(
     decide_sign_ups()
     assert Notice.objects.count() == 1, "today's letter went to that mailbox already"
     monkeypatch.undo()
-    assert browser.post(confirm_path()).status_code == 200
+    assert press().status_code == 200
 
     Notice.objects.filter(kind="confirm").update(key="confirm:of-another-day")
     Notice.objects.filter(kind="welcome").delete()
@@ -233,8 +236,8 @@ def test_a_made_up_link_brings_no_new_one(browser: Client) -> None:
 
 
 def test_the_page_says_which_topics_were_chosen_and_confirming_keeps_them(
-        sign_up: Callable[..., Any], browser: Client, confirm_path: Callable[[], str]) -> None:
+        sign_up: Callable[..., Any], browser: Client, confirm_path: Callable[[], str], press: Callable[..., Any]) -> None:
     sign_up(topics=["labs"])
     assert "Labs and their models" in browser.get(confirm_path()).content.decode()
-    browser.post(confirm_path())
+    press()
     assert Reader.objects.get().topics == "labs"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.confirming import confirm
 from worker.readers import shield
-from worker.readers.confirm import confirm
 from worker.readers.links import sign_link
 from worker.readers.shield import network_of
 from worker.readers.subscribe import decide_sign_ups

@@ -13,6 +13,8 @@ from worker.readers.shield import HASTY_SECONDS, Verdict, admit
 from worker.web.public.guards import network_address, personal, small_body
 from worker.web.public.signup import BUSY, SENT
 
+_STATUS = {"": 200, "changed": 409, "again": 422}
+
 
 # The token is the proof: it was sent to the address and nowhere else. A cookie would add nothing to it, and would turn
 # away people whose mail program opens links in a window without cookies.
@@ -21,13 +23,13 @@ from worker.web.public.signup import BUSY, SENT
 @personal
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
-    """GET only shows what would be confirmed, since scanners follow links; POST confirms."""
+    """GET only shows what would be confirmed, since scanners follow links; POST confirms exactly what was shown."""
     if request.method == "POST" and "again" in request.POST:
         return _send_again(request, token)
     known = editorial.load()  # first: nothing is confirmed that cannot be said to be
     try:
         if request.method == "POST":
-            asked = confirming.confirm(token, network_address=network_address(request))
+            asked = confirming.confirm(token, request.POST.get("shown", ""), network_address=network_address(request))
         else:
             asked = confirming.read_confirmation(token)
     except BadLinkError as error:
@@ -36,9 +38,10 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         tasks.nudge("notices")
     topics = known.reader_topics()
     context = {"asked": asked, "titles": [title_of(key) for key in asked.newsletters],
+               "added": [title_of(key) for key in asked.added],
                "topics": [topics[key] for key in asked.topics.split() if key in topics],
                "preferences": preferences_url(asked.reader_id) if asked.state == "done" else ""}
-    return render(request, f"web/public/confirm_{asked.state}.html", context)
+    return render(request, f"web/public/confirm_{asked.state}.html", context, status=_STATUS[asked.remark])
 
 
 def _send_again(request: HttpRequest, token: str) -> HttpResponse:
