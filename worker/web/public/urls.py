@@ -31,11 +31,17 @@ urlpatterns = [
     path("preferences/<str:token>/erase/", own.erase, name="erase"),
     path("seen/<str:token>.gif", measuring.seen, name="seen"),
     path("go/<str:token>/<int:number>/", measuring.go, name="go"),
-    # Some mail programs cut the last slash off a link; a POST would not survive the redirect that puts it back.
+    # Some mail programs cut the last slash off a link, and people who copy a form do; a POST would not survive the redirect
+    # that puts it back.
+    path("subscribe", signup.subscribe),
     path("confirm/<str:token>", confirming.confirm),
     path("unsubscribe/<str:token>", leaving.unsubscribe),
+    path("unsubscribe/<str:token>/reason", leaving.reason),
+    path("undo/<str:token>", leaving.undo),
     path("address/<str:token>", moving.address),
     path("preferences/<str:token>", own.preferences),
+    path("preferences/<str:token>/data", own.data),
+    path("preferences/<str:token>/erase", own.erase),
     path("go/<str:token>/<int:number>", measuring.go),
     path("archive/", archive.archive, name="archive"),
     path("archive/<slug:newsletter>/", archive.archive, name="archive_of"),
