@@ -1,6 +1,7 @@
 """What every test stands on: its own home and settings, SQLite or PostgreSQL, a real Valkey, and no network.
 
 TEST_DATABASE=sqlite|postgres chooses the database; TEST_DATABASE_URL names a server to use instead of a throw-away one.
+DATABASE_TESTS_ONLY=1 leaves out what has nothing to do with it, for a second run beside another one.
 REQUIRE_ALL=1 makes a skipped test a failure.
 """
 
@@ -99,6 +100,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"database: {KIND}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("DATABASE_TESTS_ONLY") == "1":
+        others = [item for item in items if not _uses_database(item)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in set(others)]
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    fixtures = {"db", "transactional_db", "empty_database_url", "service_database_url"}
+    return bool(item.get_closest_marker("django_db") or fixtures & set(getattr(item, "fixturenames", ())))
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:

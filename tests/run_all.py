@@ -43,7 +43,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         lint = Check("lint", LINT, Path(folder, "lint"))
         sqlite = Check("tests on SQLite", PYTEST, TEST_DATABASE="sqlite")
-        postgres = Check("tests on PostgreSQL", PYTEST, Path(folder, "postgres"), TEST_DATABASE="postgres")
+        # What has nothing to do with a database is tested once, beside SQLite.
+        postgres = Check("tests on PostgreSQL", PYTEST, Path(folder, "postgres"), TEST_DATABASE="postgres", DATABASE_TESTS_ONLY="1")
         others = Thread(target=lambda: (lint.run(), postgres.run()), daemon=True)
         others.start()
         sqlite.show()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.confirming import confirm
 from tests.readers.everything import columns_with
-from worker.readers.confirm import confirm
 from worker.readers.consent import evidence
 from worker.readers.erase import erase, replay_journal
 from worker.readers.find import find_readers

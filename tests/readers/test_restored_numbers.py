@@ -10,8 +10,8 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
+from tests.confirming import confirm
 from tests.restore import Backup
-from worker.readers.confirm import confirm
 from worker.readers.links import agree_url, confirm_url, preferences_url, sign_link, unsubscribe_url
 from worker.readers.mailbag import receive
 from worker.readers.subscribe import sign_up

@@ -43,9 +43,10 @@ def erase(email: str, *, now: datetime | None = None) -> bool:
     measurements, sign-ups that wait. Deliveries stay as numbers in their issue's count, without reader or the provider's words,
     which may quote the address; what is still queued is not sent. Every spelling of the mailbox goes, and every mailbox the reader
     moved away from, as an old list may name it; by such a one they are found, too, unless it is somebody else's by now. An address
-    that is nobody's is suppressed all the same: who asks to be forgotten is not brought in by a later list. Raises
-    ConfigurationError, with nothing done, if the journal cannot be written, and TransientError if the database fails after that: the
-    wish stands, for `replay_journal`.
+    that is nobody's is suppressed all the same: who asks to be forgotten is not brought in by a later list.
+
+    Raises ConfigurationError, with nothing done, if the journal cannot be written, and TransientError if the database fails after
+    that: the wish stands, for `replay_journal`.
     """
     now = now or timezone.now()
     found = Reader.objects.filter(email_key=address_key(email)).first()

@@ -199,6 +199,7 @@ def test_undo_ends_with_the_hour(ada: Reader) -> None:
 
 
 def test_an_old_undo_link_is_too_late_in_words(ada: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    Reader.objects.update(created_at=timezone.now() - timedelta(hours=2))
     with monkeypatch.context() as patch:
         patch.setattr("django.core.signing.time.time", lambda: timezone.now().timestamp() - 3700)
         undo = _undo_path(_press(ada))

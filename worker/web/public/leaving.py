@@ -34,6 +34,16 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     it, and with 503 if the database did not record it, so that the provider tries again.
     """
     try:
+        return _unsubscribe(request, token)
+    except DatabaseError:
+        if request.method != "POST" or not _is_one_click(request):
+            raise
+        log.exception("a one-click unsubscribe was not recorded")
+        return say_unavailable(request, plain=True)
+
+
+def _unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    try:
         ids = read_link("unsubscribe", token)
     except BadLinkError as error:
         return _say(request, "", {}) if request.method == "POST" else show_bad_link(request, error)
@@ -41,16 +51,9 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         return render(request, "web/public/unsubscribe.html", {"title": title})
     one_click = _is_one_click(request)
-    try:
-        is_new = leave(ids["reader"], ids["newsletter"], method="one-click" if one_click else "unsubscribe page",
-                       network_address=network_address(request))
-        context = {} if one_click else _offer_more(token, title, ids, is_new=is_new)
-    except DatabaseError:
-        if not one_click:
-            raise
-        log.exception("a one-click unsubscribe was not recorded")
-        return say_unavailable(request, plain=True)
-    return _say(request, title, context)
+    is_new = leave(ids["reader"], ids["newsletter"], method="one-click" if one_click else "unsubscribe page",
+                   network_address=network_address(request))
+    return _say(request, title, {} if one_click else _offer_more(token, title, ids, is_new=is_new))
 
 
 def _offer_more(token: str, title: str, ids: dict[str, Any], *, is_new: bool) -> dict[str, Any]:
