@@ -78,6 +78,41 @@ def test_encoded_words_are_decoded(token: str, charset: str) -> None:
     assert _states() == LEFT
 
 
+def _encode(text: str) -> str:
+    """Return ASCII text as encoded words of the greatest length that it can have: every character as =XX, each word folded."""
+    written = [f"={ord(letter):02X}" for letter in text]
+    return "\r\n ".join(f"=?utf-8?q?{''.join(written[start : start + 21])}?=" for start in range(0, len(written), 21))
+
+
+@pytest.mark.parametrize("lead", ["", "unsubscribe ", "Re: " * 300])
+@pytest.mark.parametrize("tail", ["", 3_000 * "\r\n =?utf-8?q?=E2=82=AC=E2=82=AC=E2=82=AC=E2=82=AC=E2=82=AC=E2=82=AC=E2=82=AC?="])
+def test_a_subject_encoded_at_its_longest_is_decoded_whatever_follows(token: str, lead: str, tail: str) -> None:
+    assert receive(_letter(_encode(lead + token) + tail)) == "left"
+    assert _states() == LEFT
+
+
+@pytest.mark.parametrize("before_the_end", [0, 1, 2, 3, 10, 40, 74, 75, 76, 77, 78])
+@pytest.mark.parametrize("fold", [" ", "\r\n ", "\r\n\t"])
+def test_the_last_word_that_is_read_is_read_whole(token: str, before_the_end: int, fold: str) -> None:
+    """16,000 characters of the subject as it was sent are read; a word that ends where they do is one of them."""
+    link = _encode(token).replace("\r\n ", fold)
+    word = f"=?utf-8?q?{'=E2=82=AC' * 7}?={fold}"
+    room = 16_000 - before_the_end - len(link)
+    count = room // len(word) - 1
+    lead = word * count + "x" * (room - count * len(word) - len(fold)) + fold
+    assert len(lead + link) == 16_000 - before_the_end
+    assert receive(_letter(f"{lead}{link}{fold}{word * 1000}")) == "left"
+
+
+@pytest.mark.parametrize("fold", ["\r\n ", ""])  # without one there is no space to cut at
+def test_what_stands_further_down_in_a_subject_is_not_read(token: str, fold: str) -> None:
+    euro = "=?utf-8?q?=E2=82=AC?="
+    words = [euro] * 800 + _encode(token).split("\r\n ") + [euro]
+    assert receive(_letter(fold.join(words[700:]))) == "left"
+    Subscription.objects.update(state="confirmed")
+    assert receive(_letter(fold.join(words))) == "without a link"
+
+
 @pytest.mark.parametrize("body", [
     "{0}", "unsubscribe {0}\r\n\r\n-- \r\nAda", "Please take me off:\r\nhttps://news.example.org/unsubscribe/{0}/\r\n",
     "\r\n\r\n> quoted\r\nunsubscribe {0}"])
