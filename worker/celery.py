@@ -11,6 +11,9 @@ from worker import settings
 
 VISIBILITY_SECONDS = 600  # after this an unacknowledged message is delivered again: every task ends in under half of it
 DELIVER_SECONDS = 25  # how long one delivery task works before it hands the rest to the next
+# A visitor waits for a nudge: it tries once, for a second. The others have more patience with a Redis that is busy for a while, as
+# a worker that loses its connection gives up the tasks under way.
+NUDGE_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 1, "max_retries": 0}
 
 warnings.simplefilter("ignore", SecurityWarning)  # seven lines about running as root; worker.service says it in one
 

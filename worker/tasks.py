@@ -9,10 +9,11 @@ import structlog
 from django.apps import apps
 from django.conf import settings
 from django.db import transaction
-from kombu.exceptions import OperationalError
+from kombu.exceptions import LimitExceeded, OperationalError
+from kombu.pools import producers
 
 from worker import editorial
-from worker.celery import DELIVER_SECONDS, app
+from worker.celery import DELIVER_SECONDS, NUDGE_OPTIONS, app
 
 if not apps.ready:
     django.setup()
@@ -138,9 +139,11 @@ def nudge(name: str, *args: Any, wait: float = 0) -> None:
     def send() -> None:
         if not settings.REDIS_URL or monotonic() < _last_nudged.get(SILENT, 0):
             return
+        broker = app.connection_for_write(settings.REDIS_URL, transport_options=NUDGE_OPTIONS)
         try:
-            task.apply_async(args, retry=False, expires=60, countdown=wait or None)
-        except (OperationalError, OSError) as error:
+            with producers[broker].acquire(block=True, timeout=1) as producer:  # the pool of all connections that are like this one
+                task.apply_async(args, producer=producer, retry=False, expires=60, countdown=wait or None)
+        except (OperationalError, LimitExceeded, OSError) as error:
             _last_nudged[SILENT] = monotonic() + SILENT_SECONDS  # the next visitors must not wait for its time-out too
             log.warning("broker did not answer; the timetable will find the work", step=name, reason=str(error))
 

@@ -1,7 +1,9 @@
 """What keeps sign-up from being used against people: limits, the same answer for all, hasty and hidden fields, spellings."""
 
+import contextlib
 import json
 import re
+import socket
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from django.test import Client
 
 from tests.confirming import confirm
+from worker import tasks
 from worker.readers import shield
 from worker.readers.links import sign_link
 from worker.readers.shield import network_of
@@ -63,6 +66,34 @@ def test_a_network_that_signs_up_too_many_is_asked_to_wait(send: Callable[..., A
     assert SignUp.objects.count() == 3
     assert send("b@example.com", "192.0.2.2").status_code == 303, "another network is not held up"
     assert send("c@example.com", "2001:db8:1:2::1").status_code == 303
+
+
+def test_a_redis_that_takes_calls_and_never_answers_loses_no_sign_up(
+    send: Callable[..., Any], settings: Any, unhurried: None, monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any
+) -> None:
+    """Counting and waking the worker each try it once; then it is left alone, and the next visitors do not wait for it."""
+    monkeypatch.setattr(tasks, "_last_nudged", {})
+    monkeypatch.setattr(tasks, "NUDGE_SECONDS", 0)  # as if the second came a while later
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        settings.REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        for email in ("first@example.com", "second@example.com"):
+            with django_capture_on_commit_callbacks(execute=True):
+                assert send(email).status_code == 303
+        assert count_calls(silent) == 2
+    assert decide_sign_ups() == 2
+    assert set(Reader.objects.values_list("email", flat=True)) == {"first@example.com", "second@example.com"}
+
+
+def count_calls(server: socket.socket) -> int:
+    """Return how many connections were made to a server that accepted none of them so far."""
+    calls = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+            calls += 1
+    return calls
 
 
 def test_many_addresses_of_one_ipv6_network_count_as_one(send: Callable[..., Any], settings: Any, unhurried: None) -> None:
