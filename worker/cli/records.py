@@ -8,7 +8,7 @@ import click
 
 from worker.cli.commands import open_database
 from worker.cli.output import json_option, print_json, print_table, say
-from worker.errors import NotFoundError
+from worker.errors import BroadsheetError, NotFoundError
 
 
 @click.command("show")
@@ -50,11 +50,17 @@ def erase_command(email: str, yes: bool) -> None:
     if not yes and sys.stdin.isatty():
         click.confirm(f"Erase everything known of {email}?", abort=True)
     open_database()
+    from worker.readers.addresses import read_address
     from worker.readers.erase import erase
 
-    if not erase(email):
-        raise NotFoundError(f"there is no reader {email}; the address is suppressed from now on all the same")
-    say(f"{email} is erased")
+    if erase(email):
+        say(f"{email} is erased")
+        return
+    try:
+        read_address(email)
+    except BroadsheetError as error:
+        raise BroadsheetError(f"{email!r}: {error}") from error
+    raise NotFoundError(f"there is no reader {email}; the address is suppressed from now on all the same")
 
 
 @click.command("replay-erasures")
