@@ -1,5 +1,6 @@
 """What goes wrong at the command line is one line that says what, where and how to mend it, with exit status 2."""
 
+import json
 import os
 import subprocess
 import sys
@@ -88,6 +89,30 @@ def test_a_full_disk_is_not_mended_by_starting_a_database() -> None:
 def test_a_command_finds_the_settings_by_itself(service_environment: dict[str, str], arguments: tuple[str, ...]) -> None:
     done = run(service_environment, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("arguments", "name"), [
+    (("readers", "show", "\udcff@example.org"), "'EMAIL'"), (("readers", "erase", "\udcff@example.org"), "'EMAIL'"),
+    (("departures", "--newsletter", "\udcff@example.org"), "'--newsletter'"), (("draft", "\udcff@example.org"), "'NEWSLETTER'"),
+    (("readers", "import", os.devnull, "--newsletter", "daily", "--consent-source", "\udcff@example.org"), "'--consent-source'"),
+])
+def test_bytes_that_are_no_text_are_one_line(service_environment: dict[str, str], arguments: tuple[str, ...], name: str) -> None:
+    assert_one_line(run(service_environment, *arguments), f"{name}: \\xff@example.org is not UTF-8 text")
+
+
+def test_a_file_whose_name_is_no_text_is_read_and_named(service_environment: dict[str, str], tmp_path: Path) -> None:
+    """Names are bytes to the system. As in a desktop's locale: Python lets everything through where there is none."""
+    file = tmp_path / "list \udcff.csv"
+    file.write_text("email\nada@example.com\nno address\n")
+    given = ("readers", "import", str(file), "--newsletter", "daily", "--consent-source", "a paper form")
+    environment = {**service_environment, "PYTHONIOENCODING": "utf-8:strict"}
+    assert_one_line(run(environment, *given), "list \\udcff.csv:3: ", "--skip-broken")
+    foretold = json.loads(run(environment, *given, "--dry-run", "--json").stdout)
+    assert (foretold["file"], foretold["imported"]) == (str(file), 1)
+    done = run(environment, *given, "--skip-broken")
+    assert done.returncode == 0, done.stderr
+    assert "list \\udcff.csv: plain CSV, 2 rows" in done.stdout
+    assert "1 imported, 0 already there, 1 refused" in done.stdout
 
 
 def test_an_unknown_newsletter_names_those_there_are(service_environment: dict[str, str]) -> None:

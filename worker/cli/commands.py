@@ -1,11 +1,28 @@
 """Builds the command tree and turns every BroadsheetError into one line and exit status 2."""
 
+import io
+import os
 import sys
+from typing import Any
 
 import click
 
 from worker.cli.output import errors
 from worker.errors import BroadsheetError
+
+
+class Text(click.types.StringParamType):
+    """What is typed and is no path: it will be stored, compared and sent. A path may be any bytes, as file names may."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = super().convert(value, param, ctx)
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:  # Python hands bytes that are no text on as lone surrogates
+            name = param.get_error_hint(ctx) if param else "an argument"
+            typed = os.fsencode(text).decode("utf-8", "backslashreplace")
+            raise BroadsheetError(f"{name}: {typed} is not UTF-8 text; type it in UTF-8") from error
+        return text
 
 
 class Commands(click.Group):
@@ -27,7 +44,16 @@ class Commands(click.Group):
             return None
         module = __import__(f"worker.cli.{self._modules[name]}", fromlist=[name])
         command: click.Command = getattr(module, f"{name}_command")
+        _expect_text(command)
         return command
+
+
+def _expect_text(command: click.Command) -> None:
+    for param in command.params:
+        if param.type is click.STRING:
+            param.type = Text()
+    for inner in getattr(command, "commands", {}).values():
+        _expect_text(inner)
 
 
 @click.command(cls=Commands, name="broadsheet", context_settings={"help_option_names": ["-h", "--help"]},
@@ -70,6 +96,8 @@ def main() -> int:
 
     `receive` speaks to a mail system instead, in sysexits.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: a path may be no text, a terminal may lack a sign
     try:
         status = broadsheet.main(standalone_mode=False)  # what a command gave to ctx.exit, else None
     except BroadsheetError as error:

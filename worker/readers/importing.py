@@ -164,9 +164,10 @@ def _reading(path: Path) -> Iterator[None]:
 
 def _open_run(path: Path, newsletter: str, source: str, by: str) -> ImportRun:
     digest, _ = measure_file(path)
+    name = path.name.encode(errors="backslashreplace").decode()  # a file's name need not be text
     with transaction.atomic():
         run, is_new = ImportRun.objects.get_or_create(
-            sha256=digest, newsletter=newsletter, defaults={"name": path.name[-200:], "source": source})
+            sha256=digest, newsletter=newsletter, defaults={"name": name[-200:], "source": source})
         if is_new:
             _note(run, by, "begin import")
     if run.finished_at is None and run.source != source:
