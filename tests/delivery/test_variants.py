@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from email.message import EmailMessage
 from html import unescape
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from tests.delivery.editions import (
     CHIPS,
@@ -191,6 +193,19 @@ def test_a_lost_answer_makes_only_its_own_call_uncertain(issue_id: int, server: 
     assert (batch.claimed, batch.uncertain, batch.accepted) == (8, 2, 0)
     assert status(issue_id)["states"] == {"queued": 6, "uncertain": 2}
     assert not Delivery.objects.exclude(lease_token="").exists()
+
+
+def test_what_a_batch_froze_serves_the_next_for_a_minute_and_while_nothing_changes(
+    issue_id: int, editorial_file: Path, tmp_path: Path
+) -> None:
+    freeze_audience(issue_id)
+    sender, begun, kept = open_sender(f"maildir:{tmp_path / 'box'}"), timezone.now().replace(microsecond=0), None
+    for seconds, name in ((0, "AITrends"), (50, "AITrends"), (70, "AITrends"), (80, "Trends")):
+        editorial_file.write_text(editorial_file.read_text().replace('from_name = "AITrends"', f'from_name = "{name}"'))
+        kept = deliver_batch(issue_id, sender, limit=1, now=begun + timedelta(seconds=seconds), kept=kept).variants
+    mails = read_mails([file.read_bytes() for file in (tmp_path / "box" / "new").iterdir()]).values()
+    assert sorted(((mail["Date"].datetime - begun).seconds, mail["From"].addresses[0].display_name) for mail in mails) == [
+        (0, "AITrends"), (0, "AITrends"), (70, "AITrends"), (80, "Trends")]
 
 
 @pytest.mark.parametrize("way", ["maildir", "sendgrid"])

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +46,7 @@ class Batch:
     cancelled: int = 0
     open: bool = False  # rows of the issue are still queued or attempting
     pause: float = 0  # seconds for which the next hop asked to be left alone
+    variants: Variants | None = field(default=None, repr=False, compare=False)  # for the batch that follows
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,21 @@ class Run:
     states: dict[str, int]
 
 
-def deliver_batch(issue_id: int, sender: Sender, *, limit: int | None = None, now: datetime | None = None) -> Batch:
+def deliver_batch(issue_id: int, sender: Sender, *, limit: int | None = None, now: datetime | None = None,
+                  kept: Variants | None = None) -> Batch:
     """Claim up to `limit` queued copies of the issue and hand them over, `sender.batch_size` at a time.
 
     `limit` is 500, or one full call if that takes more; ten calls' worth if all copies of a call must be of one kind.
-    `now` is what the mails' `Date` says; leases and waiting times go by the database's clock. Must be called outside a
-    transaction. Raises NotFoundError; BroadsheetError if the edition is not what was approved (the issue is held);
-    TransientError if the sender cannot be reached and SenderRefusedError if it turns us away (the issue is held), with
-    everything that was not handed over back in the queue.
+    `now` is what the mails' `Date` says; leases and waiting times go by the database's clock. `kept` is what the batch before
+    had frozen, which serves for a minute while nothing in it has changed. Must be called outside a transaction. Raises
+    NotFoundError; BroadsheetError if the edition is not what was approved (the issue is held); TransientError if the sender
+    cannot be reached and SenderRefusedError if it turns us away (the issue is held), with everything that was not handed over
+    back in the queue.
     """
     issue = find_issue(issue_id)
     if issue.state != IssueState.SENDING or issue.started_at is None:
         return Batch(open=_is_open(issue_id))
-    variants = _read_variants(issue, now or timezone.now())
+    variants = _read_variants(issue, now or timezone.now(), kept)
     lease = Lease(Delivery)
     most = sender.batch_size * (CALLS_CLAIMED if sender.one_letter else 1)
     ids = bulk.claim_rows(Delivery.objects.filter(issue_id=issue_id), lease.token, limit=limit or max(500, most),
@@ -90,7 +93,7 @@ def deliver_batch(issue_id: int, sender: Sender, *, limit: int | None = None, no
     return Batch(claimed=len(ids), accepted=states[DeliveryState.ACCEPTED], failed=states[DeliveryState.FAILED],
                  uncertain=states[DeliveryState.UNCERTAIN], deferred=states[DeliveryState.QUEUED],
                  suppressed=states[DeliveryState.SUPPRESSED], cancelled=states[DeliveryState.CANCELLED],
-                 open=_is_open(issue_id), pause=pause)
+                 open=_is_open(issue_id), pause=pause, variants=variants)
 
 
 def _hand_over_all(issue: Issue, ids: Sequence[int], variants: Variants, lease: Lease, sender: Sender,
@@ -120,7 +123,7 @@ def _hand_over_all(issue: Issue, ids: Sequence[int], variants: Variants, lease: 
     return 0
 
 
-def _read_variants(issue: Issue, at: datetime) -> Variants:
+def _read_variants(issue: Issue, at: datetime, kept: Variants | None) -> Variants:
     """Return the edition ready to be spliced for whoever gets it; one that is not what was approved holds the issue."""
     try:
         edition = read_edition(issue.pk)
@@ -130,6 +133,8 @@ def _read_variants(issue: Issue, at: datetime) -> Variants:
             subject=edition.subject, html=edition.html, text=edition.text, from_name=newsletter.from_name,
             from_email=newsletter.from_email, list_title=newsletter.title, list_key=issue.newsletter,
             feedback=f"{issue.slug}:{issue.newsletter}:issue:broadsheet")
+        if kept and kept.serves(sheet, at):
+            return kept
         variants = Variants(sheet, issue.pk, at)
         variants.find(partners=False, tracking=False, topics="")  # a fault shows before anything is claimed
         return variants
@@ -149,19 +154,19 @@ def deliver_issue(issue_id: int, *, sender: Sender | None = None, seconds: float
     audience = _freeze(issue_id)
     stop_at = None if seconds is None else time.monotonic() + seconds
     out = sender or open_sender()
-    done, patience = 0, 0
+    done, patience, kept = 0, 0, None
     try:
         while True:
             settle_expired()
             try:
-                batch = deliver_batch(issue_id, out)
+                batch = deliver_batch(issue_id, out, kept=kept)
             except TransientError:
                 if not patience or stop_at is not None:
                     raise
                 patience -= 1
                 time.sleep(2.0 ** (MOST_MISSES - 1 - patience))
                 continue
-            patience = MOST_MISSES if batch.claimed else patience
+            patience, kept = MOST_MISSES if batch.claimed else patience, batch.variants
             done = _report(issue_id, audience, done, batch, on_progress)
             finish_issue(issue_id)
             state = Issue.objects.values_list("state", flat=True).get(pk=issue_id)

@@ -1,7 +1,7 @@
 """An approved edition in, one template per kind of copy out: what a reader agreed to and chose decides which one is theirs."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 
@@ -10,6 +10,7 @@ from worker.editorial import READER_TOPICS
 from worker.press.blocks import choose_keys, fold, fold_plain, list_keys
 from worker.press.measure import measure_parts
 
+KEPT = timedelta(seconds=60)  # `Date` is of when the templates were frozen, and is to be of about when a copy goes out
 Choice = tuple[bool, bool, str]  # what Reader says: partners, tracking, topics
 
 
@@ -26,6 +27,10 @@ class Variants:
     at: datetime
     _frozen: dict[tuple[frozenset[str], bool], MessageTemplate] = field(default_factory=dict)
     _found: dict[Choice, MessageTemplate] = field(default_factory=dict)
+
+    def serves(self, whole: Sheet, at: datetime) -> bool:
+        """Say whether a batch of this sheet, going out at this moment, may use these: they are the same, and not a minute old."""
+        return whole == self.whole and timedelta(0) <= at - self.at < KEPT
 
     def find(self, partners: bool, tracking: bool, topics: str) -> MessageTemplate:
         """Return the template for a reader who has agreed to this and chose these topics (with spaces between; "": all).
