@@ -267,20 +267,22 @@ def empty_database_url(tmp_path: Path) -> str:
 
 @pytest.fixture(scope="session")
 def _migrated_template() -> str:
-    """Return the name of a PostgreSQL database that has its tables, made once: copying it is quicker than migrating."""
-    assert POSTGRES
-    url = POSTGRES.new_database()
+    """Return the DATABASE_URL of a database that has its tables, made once: copying it is quicker than migrating."""
+    url = POSTGRES.new_database() if POSTGRES else f"sqlite:///{HOME / 'template.sqlite3'}"
     subprocess.run([sys.executable, "-m", "worker", "migrate"], check=True, capture_output=True,
                    env={**os.environ, **ENVIRONMENT, "DATABASE_URL": url})
-    return url.partition("@/")[2].partition("?")[0]
+    return url
 
 
 @pytest.fixture
-def service_database_url(request: pytest.FixtureRequest, empty_database_url: str) -> str:
-    """Return the DATABASE_URL of a new database that commands can work with: PostgreSQL is not migrated in passing."""
+def service_database_url(request: pytest.FixtureRequest, tmp_path: Path, empty_database_url: str) -> str:
+    """Return the DATABASE_URL of a new database that has its tables, and is not the empty one."""
+    template = request.getfixturevalue("_migrated_template")
     if POSTGRES:
-        return POSTGRES.new_database(request.getfixturevalue("_migrated_template"))
-    return empty_database_url
+        return POSTGRES.new_database(template.partition("@/")[2].partition("?")[0])
+    file = tmp_path / "with-tables.sqlite3"
+    shutil.copyfile(template.removeprefix("sqlite:///"), file)
+    return f"sqlite:///{file}"
 
 
 @pytest.fixture
