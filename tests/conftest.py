@@ -36,7 +36,7 @@ ENVIRONMENT = {
     "SECRET_KEY": "only-for-tests-" + "0123456789abcdefghijklmnopqrstuvwxyz" * 2,
     "BASE_URL": "http://127.0.0.1:8000",
     "POSTAL_ADDRESS": "1 Example Street, London",
-    "WORKER_PROCESSES": "1",
+    "WORKER_PROCESSES": "1", "WEB_PROCESSES": "1",
     "SUMMARISER_TIMEOUT_SECONDS": "30",
     "LOG_FORMAT": "text",
     **dict.fromkeys(["REDIS_URL", "SENDER_URL", "SENDGRID_API_KEY", "SENDGRID_HOST", "SENDGRID_WEBHOOK_KEY",

@@ -36,7 +36,7 @@ CELERY = [sys.executable, "-m", "celery", "--quiet", "--app", "worker.celery:app
 def web_command(port: int, host: str = "127.0.0.1") -> list[str]:
     """Return the command of the web server. No access log: it would hold readers' signed links."""
     return [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port), "--no-ws",
-            "--workers", "1", "--blocking-threads", str(WEB_THREADS), "--workers-kill-timeout", "5",
+            "--workers", str(settings.WEB_PROCESSES), "--blocking-threads", str(WEB_THREADS), "--workers-kill-timeout", "5",
             "--log-level", "error", "worker.web.wsgi:application"]
 
 

@@ -174,6 +174,7 @@ _given_redis = read_redis_url()
 REDIS_IS_EMBEDDED = not _given_redis  # `broadsheet up` starts one and passes its address on
 REDIS_URL = _given_redis or RUNNING.get("redis", "")
 WORKER_PROCESSES = read_number("WORKER_PROCESSES", 2, 1, 64)
+WEB_PROCESSES = read_number("WEB_PROCESSES", 2, 1, 64)
 LOG_FORMAT = env.str("LOG_FORMAT", default="")  # text, json, or empty: text on a terminal, JSON otherwise
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 

@@ -15,6 +15,7 @@ from tests.service.conftest import Up, programs_of, wait_until
 
 
 def test_everything_starts_and_a_signal_ends_everything(up: Up) -> None:
+    up.env["WEB_PROCESSES"] = "2"
     up.start()
     assert (up.get("/healthz"), up.get("/readyz"), up.get("/")) == (200, 200, 200)
     running = " ".join(programs_of(up.home).values())
@@ -50,8 +51,9 @@ def test_commands_in_another_terminal_find_the_one_that_runs(up: Up) -> None:
 
 
 def test_killing_it_leaves_no_orphan_and_it_starts_again(up: Up) -> None:
+    up.env["WEB_PROCESSES"] = "2"
     up.start()
-    assert wait_until(lambda: len(programs_of(up.home)) >= 7)  # up, valkey, beat, web and its worker, worker and its pool
+    assert wait_until(lambda: len(programs_of(up.home)) >= 8)  # up, valkey, beat, web and its two, worker and its pool
     up.process.kill()
     up.process.wait()
     assert wait_until(lambda: not programs_of(up.home), 15), programs_of(up.home)

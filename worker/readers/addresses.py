@@ -4,6 +4,7 @@ import difflib
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 import idna
 from email_validator import EmailNotValidError, validate_email
@@ -104,9 +105,14 @@ def mailbox_of(email: str) -> str:
 def likely_meant(email: str) -> str:
     """Return the address that was probably meant where a well-known provider's name is misspelt; "" where it was not."""
     _, at, domain = address_key(email).rpartition("@")
-    if not at or domain in _WELL_KNOWN:
+    meant = _domain_meant(domain) if at else ""
+    return f"{email.strip().rpartition('@')[0]}@{meant}" if meant else ""
+
+
+@lru_cache(maxsize=10_000)
+def _domain_meant(domain: str) -> str:
+    if domain in _WELL_KNOWN:
         return ""
     near = difflib.get_close_matches(domain, _WELL_KNOWN, n=1, cutoff=0.82)
     # A short name is near many others: ail.com and gmx.com are somebody's own.
-    close = near and abs(len(near[0]) - len(domain)) <= 2 and len(domain) > 7
-    return f"{email.strip().rpartition('@')[0]}@{near[0]}" if close else ""
+    return near[0] if near and abs(len(near[0]) - len(domain)) <= 2 and len(domain) > 7 else ""

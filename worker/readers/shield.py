@@ -24,6 +24,7 @@ SIGN_UP_ACTOR = "sign-up"  # who raises the alarm, in the audit log
 HASTY_SECONDS = 2.0  # a form sent sooner after it was made was hardly read: it counts as five
 HASTY_COST = 5
 HERE_FACTOR = 10
+MOST_AT_ONCE = 10
 REST_SECONDS = 10.0  # how long a Redis that did not answer is not asked again: a visitor must not wait for its time-out
 
 
@@ -39,6 +40,8 @@ class _Counts:
     """The two ways of counting, and which one is in use."""
 
     def __init__(self, url: str) -> None:
+        self._lock = Lock()
+        self._in_hand = 0  # sign-ups that were counted among all ahead of time
         self._here = FixedWindowRateLimiter(MemoryStorage())
         self._shared = FixedWindowRateLimiter(RedisStorage(
             url, wrap_exceptions=True, socket_connect_timeout=1, socket_timeout=1)) if url else None
@@ -52,6 +55,21 @@ class _Counts:
                 self._rest_until = time.monotonic() + REST_SECONDS
                 log.warning("Redis does not answer: sign-ups are counted in each process", why=str(error)[:200])
         return self._here.hit(item, *names, cost=cost)
+
+
+    def hit_all(self, limit: int) -> bool:
+        """Count one more among all. They are counted some at a time, a hundredth of the limit at most, so that most visitors
+        wait for one count alone."""
+        some = max(1, min(MOST_AT_ONCE, limit // 100))
+        with self._lock:
+            if self._in_hand:
+                self._in_hand -= 1
+                return True
+        if not self.hit(RateLimitItemPerHour(limit), "sign-ups", "all", cost=some):
+            return False
+        with self._lock:
+            self._in_hand += some - 1
+        return True
 
 
 _making = Lock()  # the storage class looks for its driver when it is made, and not safely in two threads at once
@@ -77,7 +95,7 @@ def admit(network_address: str | None, *, form_age: float) -> Verdict:
     cost = HASTY_COST if form_age < HASTY_SECONDS and not is_here else 1
     if not counts.hit(RateLimitItemPerHour(limit), "sign-ups", network, cost=cost):
         return Verdict.NETWORK_FULL
-    if not counts.hit(RateLimitItemPerHour(settings.SIGNUP_TOTAL_LIMIT), "sign-ups", "all"):
+    if not counts.hit_all(settings.SIGNUP_TOTAL_LIMIT):
         if counts.hit(RateLimitItemPerHour(1), "sign-ups", "alarm"):
             _raise_alarm()
         return Verdict.ALL_FULL

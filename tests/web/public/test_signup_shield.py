@@ -29,6 +29,7 @@ def fresh_counts(settings: Any, redis_url: str) -> None:
     import redis
 
     redis.Redis.from_url(redis_url).flushdb()
+    shield._make_counts.cache_clear()
     settings.REDIS_URL = redis_url
     shield._make_counts.cache_clear()
 

@@ -92,7 +92,7 @@ def _answer_json(request: HttpRequest) -> JsonResponse:
     form = SignUpForm(fields, form="api")
     if not form.is_valid():
         meant = {"did_you_mean": form.meant} if form.meant else {}
-        return JsonResponse({"errors": {name: list(errors) for name, errors in form.errors.items()}, **meant}, status=422)
+        return JsonResponse({"errors": form.errors, **meant}, status=422)
     busy = _take(request, form)
     if busy:
         status, words = BUSY[busy]
@@ -107,10 +107,9 @@ def _take(request: HttpRequest, form: SignUpForm) -> Verdict | None:
     if verdict is not Verdict.TAKEN:
         log.info("a sign-up was turned away", why=verdict.value)
         return verdict
-    chosen = form.cleaned_data
-    if not chosen["website"]:
-        take_in(chosen["email"], chosen["newsletters"], topics=chosen["topics"], partners=chosen["partners"],
-                tracking=chosen["tracking"], shown=form.named, form=form.form, network_address=address)
+    if not form.is_by_machine:
+        take_in(form.email, form.newsletters, topics=form.topics, partners=form.ticked["partners"],
+                tracking=form.ticked["tracking"], shown=form.named, form=form.form, network_address=address)
         tasks.nudge_soon("sign-ups")
     return None
 
