@@ -165,7 +165,7 @@ def load(file: Path) -> "Cost":
             if connection.vendor == "postgresql":
                 with cost.of_leaving(cursor.copy(f"COPY {table} ({columns}) FROM STDIN")) as copy:
                     while piece := list(islice(pieces, PIECE)):
-                        text = "".join("\t".join(map(str, row)) + "\n" for row in piece)
+                        text = "".join("\t".join(r"\N" if value is None else str(value) for value in row) + "\n" for row in piece)
                         cost.of(copy.write, text)
             else:
                 statement = f"INSERT INTO {table} ({columns}) VALUES ({', '.join(['%s'] * (columns.count(',') + 1))})"
@@ -214,10 +214,16 @@ def _make_rows(file: Path, make: Callable[[int, str, str, str], tuple[Any, ...]]
             yield make(number, *line.rstrip().split(","))
 
 
+def _mailbox(email: str) -> str | None:
+    from worker.readers.addresses import Address
+
+    return Address(email, email).mailbox
+
+
 NOW = "2026-11-28 08:00:00+00:00"
 _TABLES: list[tuple[str, str, Callable[[int, str, str, str], tuple[Any, ...]]]] = [
-    ("storage_reader", "id, email, email_key, name, partners, tracking, topics, terms_since, created_at",
-     lambda number, email, name, at: (number, email, email, name, False, False, "", "2026-11-28", NOW)),
+    ("storage_reader", "id, email, email_key, mailbox, name, partners, tracking, topics, terms_since, created_at",
+     lambda number, email, name, at: (number, email, email, _mailbox(email), name, False, False, "", "2026-11-28", NOW)),
     ("storage_subscription", "state, reader_id, newsletter, frequency, confirm_round, asked_at, confirmed_at",
      lambda number, email, name, at: ("confirmed", number, "aitrends", "every", 1, NOW, NOW)),
     ("storage_consent", "reader_id, purpose, newsletter, action, at, version, wording_sha256, method, form, source",

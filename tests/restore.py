@@ -23,6 +23,7 @@ class Backup:
         if connection.vendor == "sqlite":
             self._copy(_database(), self._file)
         else:
+            self._end_others(_database())
             self._run("CREATE DATABASE {} TEMPLATE {}", self._name, _database())
 
     def restore(self) -> None:
@@ -45,6 +46,12 @@ class Backup:
             there.backup(here)
         there.close()
         here.close()
+
+    def _end_others(self, name: str) -> None:
+        """A database that somebody is connected to cannot be copied: a server an earlier test started may still be."""
+        connections.close_all()
+        with open_plainly("postgres") as plain:
+            plain.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
 
     def _run(self, statement: str, *names: Any) -> None:
         connections.close_all()

@@ -1,4 +1,4 @@
-"""`make test`: lint, the tests on SQLite and the tests on PostgreSQL, two at a time; one line for each at the end."""
+"""`make test`: lint, the tests on SQLite, and those with a database on PostgreSQL, two at a time; one line for each at the end."""
 
 import os
 import subprocess

@@ -108,6 +108,14 @@ def test_the_old_address_is_somebody_elses_once_they_prove_it(ada: Reader, last_
     assert (is_suppressed(OLD), is_suppressed(NEW)) == (True, False)
 
 
+def test_who_reads_at_the_old_address_now_erases_themselves_alone(ada: Reader) -> None:
+    """Nobody has proved anything; still the one who moved away is not meant."""
+    Reader.objects.create(email=OLD, email_key=OLD)
+    assert erase(OLD)
+    assert Reader.objects.get() == ada
+    assert (is_suppressed(OLD), is_suppressed(NEW)) == (True, False)
+
+
 def test_moving_on_and_back_again(ada: Reader) -> None:
     _move(ada, "third@example.net")
     assert FormerAddress.objects.count() == 2

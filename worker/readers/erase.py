@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from worker.errors import BroadsheetError, TransientError
 from worker.readers.addresses import address_key, read_address
-from worker.readers.find import find_owners
+from worker.readers.find import find_owners, find_spellings
 from worker.readers.hashes import email_hash, email_hashes
 from worker.readers.journal import read_entries, write_entry
 from worker.storage.models import (
@@ -42,8 +42,8 @@ def erase(email: str, *, now: datetime | None = None) -> bool:
     First the wish is written to the erasure journal, then all goes in one transaction: subscriptions, the ledger, letters,
     measurements, sign-ups that wait. Deliveries stay as numbers in their issue's count, without reader or the provider's words,
     which may quote the address; what is still queued is not sent. Every spelling of the mailbox goes, and every mailbox the reader
-    moved away from, as an old list may name it; by such a one they are found, too, unless it is somebody else's by now. An address
-    that is nobody's is suppressed all the same: who asks to be forgotten is not brought in by a later list.
+    moved away from, as an old list may name it; by such a one they are found, too, unless somebody else reads there by now. An
+    address that is nobody's is suppressed all the same: who asks to be forgotten is not brought in by a later list.
 
     Raises ConfigurationError, with nothing done, if the journal cannot be written, and TransientError if the database fails after
     that: the wish stands, for `replay_journal`.
@@ -57,7 +57,8 @@ def erase(email: str, *, now: datetime | None = None) -> bool:
     digest = email_hash(address)
     write_entry(digest, now)
     try:
-        return _forget(find_owners(address), {digest}, now) > 0
+        # Who has the mailbox now may not be who moved away from it: only if nobody has it, that one is meant.
+        return _forget(find_spellings(address) or find_owners(address), {digest}, now) > 0
     except (OperationalError, InterfaceError) as error:
         raise TransientError("The erasure is written down, and done within an hour of the database answering again. At this moment "
                              "it does not.") from error
