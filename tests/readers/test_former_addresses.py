@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from tests.confirming import confirm
 from tests.readers.everything import columns_with
+from worker.errors import TransientError
+from worker.readers import erase as erasing
 from worker.readers.consent import evidence
 from worker.readers.erase import erase, replay_journal
 from worker.readers.find import find_readers
@@ -19,7 +22,7 @@ from worker.readers.links import sign_link
 from worker.readers.moving import ask_move, move
 from worker.readers.retention import retain
 from worker.readers.subscribe import sign_up
-from worker.readers.suppress import is_suppressed
+from worker.readers.suppress import is_suppressed, suppress
 from worker.storage.models import FormerAddress, Notice, Reader, Subscription, Suppression, Terms
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -109,11 +112,40 @@ def test_the_old_address_is_somebody_elses_once_they_prove_it(ada: Reader, last_
 
 
 def test_who_reads_at_the_old_address_now_erases_themselves_alone(ada: Reader) -> None:
-    """Nobody has proved anything; still the one who moved away is not meant."""
-    Reader.objects.create(email=OLD, email_key=OLD)
+    """Brought in by an import, they have proved nothing; still the one who moved away is not meant."""
+    there = Reader.objects.create(email=OLD, email_key=OLD)
+    Subscription.objects.create(reader=there, newsletter="daily", state="confirmed", confirmed_at=NOW)
     assert erase(OLD)
     assert Reader.objects.get() == ada
     assert (is_suppressed(OLD), is_suppressed(NEW)) == (True, False)
+
+
+def test_who_only_typed_the_old_address_in_shields_nobody(ada: Reader) -> None:
+    sign_up(OLD, ["daily"], now=NOW)
+    assert erase(OLD)
+    assert not Reader.objects.exists()
+
+
+def test_a_wish_by_the_old_address_stands_even_if_the_database_then_fails(ada: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OperationalError("database is locked")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(erasing, "_forget", fail)
+        with pytest.raises(TransientError):
+            erase(OLD)
+    assert Reader.objects.exists()
+    assert replay_journal() == 2
+    assert not Reader.objects.exists()
+
+
+def test_an_old_list_brings_in_nobody_who_must_not_be_written_to(ada: Reader, tmp_path: Path) -> None:
+    suppress(NEW, "complaint")
+    file = tmp_path / "list.csv"
+    file.write_text(f"email\n{OLD}\n")
+    report = import_readers(file, newsletter="aitrends", consent_source="an old list")
+    assert (report.imported, report.refused) == (0, 1)
+    assert report.first[0].why == "this address must not be written to"
 
 
 def test_moving_on_and_back_again(ada: Reader) -> None:

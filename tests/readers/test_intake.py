@@ -5,7 +5,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from worker.readers import intake
 from worker.storage.models import SignUp
@@ -37,3 +38,19 @@ def test_one_that_cannot_be_stored_loses_no_other(transactional_db: None) -> Non
     assert sorted(SignUp.objects.values_list("email", flat=True)) == ["a@example.com", "b@example.com"]
     _take("c@example.com")
     assert SignUp.objects.count() == 3
+
+
+def test_a_commit_that_fails_is_told_to_everyone_it_was_for(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the disk is full: the rows were accepted, and are not there."""
+    def fail(_: object) -> None:
+        raise OperationalError("disk I/O error")
+
+    monkeypatch.setattr(BaseDatabaseWrapper, "_commit", fail)
+    with ThreadPoolExecutor(3) as pool:
+        with intake._writing:
+            asked = [pool.submit(_take, f"{number}@example.com") for number in range(3)]
+            while len(intake._gathered) < 3:
+                time.sleep(0.01)
+        assert [type(one.exception(timeout=30)) for one in asked] == [OperationalError] * 3
+    monkeypatch.undo()
+    assert SignUp.objects.count() == 0

@@ -12,10 +12,12 @@ from django.utils import timezone
 
 from tests.confirming import confirm
 from tests.restore import Backup
+from worker.readers.intake import take_in
 from worker.readers.links import agree_url, confirm_url, preferences_url, sign_link, unsubscribe_url
 from worker.readers.mailbag import receive
-from worker.readers.subscribe import sign_up
-from worker.storage.models import Notice, Reader, Subscription, Terms
+from worker.readers.subscribe import decide_sign_ups, sign_up
+from worker.readers.terms import name_wordings
+from worker.storage.models import Notice, Reader, SignUp, Subscription, Terms
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,3 +71,17 @@ def test_links_made_after_the_restore_work(backup: Backup) -> None:
     reader = _join("bob@example.com", 0)
     assert Client().post(unsubscribe_url(reader.pk, "daily").removeprefix(settings.BASE_URL)).status_code == 200
     assert Subscription.objects.get().state == "left"
+
+
+def test_a_sign_up_that_waited_in_the_backup_makes_a_reader_of_today(terms: Terms) -> None:
+    """It came in before the lost reader did whose number it gets."""
+    take_in("bob@example.com", ["daily"], topics=[], partners=False, tracking=False, form="site", network_address=None,
+            shown=name_wordings({"newsletter": terms}))
+    SignUp.objects.update(at=timezone.now() - timedelta(hours=2))
+    assert decide_sign_ups() == 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("django.core.signing.time.time", lambda: (timezone.now() - timedelta(hours=1)).timestamp())
+        urls = [preferences_url(Reader.objects.get().pk), confirm_url(Notice.objects.get().pk)]
+    assert {Client().get(url.removeprefix(settings.BASE_URL)).status_code for url in urls} == {404}
+    fresh = confirm_url(Notice.objects.get().pk).removeprefix(settings.BASE_URL)
+    assert Client().get(fresh).status_code == 200

@@ -181,7 +181,9 @@ def test_words_and_measurements_go_after_their_time(sent: Delivery) -> None:
 
 def test_what_is_still_under_way_keeps_its_words(sent: Delivery) -> None:
     Delivery.objects.update(state="queued")
-    assert "issues' traces" not in _touched(_after(4000))
+    other = Reader.objects.create(email="bo@example.com", email_key="bo@example.com")
+    Delivery.objects.create(issue=sent.issue, reader=other, state="accepted", provider_id="m2", updated_at=NOW)
+    assert _touched(_after(4000))["issues' traces"] == 1, "the copy that went out"
     Delivery.objects.update(state="failed")
     assert _touched(_after(4000))["issues' traces"] == 1
 

@@ -26,6 +26,7 @@ from worker.storage.models import (
     Reader,
     Removal,
     SignUp,
+    Subscription,
     Suppression,
 )
 
@@ -42,7 +43,7 @@ def erase(email: str, *, now: datetime | None = None) -> bool:
     First the wish is written to the erasure journal, then all goes in one transaction: subscriptions, the ledger, letters,
     measurements, sign-ups that wait. Deliveries stay as numbers in their issue's count, without reader or the provider's words,
     which may quote the address; what is still queued is not sent. Every spelling of the mailbox goes, and every mailbox the reader
-    moved away from, as an old list may name it; by such a one they are found, too, unless somebody else reads there by now. An
+    moved away from, as an old list may name it; by such a one they are found, too, unless somebody else has confirmed there. An
     address that is nobody's is suppressed all the same: who asks to be forgotten is not brought in by a later list.
 
     Raises ConfigurationError, with nothing done, if the journal cannot be written, and TransientError if the database fails after
@@ -54,14 +55,28 @@ def erase(email: str, *, now: datetime | None = None) -> bool:
         address = found.email if found else read_address(email).email
     except BroadsheetError:
         return False  # no address: no list can hold it
-    digest = email_hash(address)
-    write_entry(digest, now)
+    owners = _find_meant(address)
+    digests = {email_hash(address)} | _mailboxes_of(owners)
+    for digest in sorted(digests):
+        write_entry(digest, now)
     try:
-        # Who has the mailbox now may not be who moved away from it: only if nobody has it, that one is meant.
-        return _forget(find_spellings(address) or find_owners(address), {digest}, now) > 0
+        return _forget(owners, digests, now) > 0
     except (OperationalError, InterfaceError) as error:
         raise TransientError("The erasure is written down, and done within an hour of the database answering again. At this moment "
                              "it does not.") from error
+
+
+def _find_meant(address: str) -> list[int]:
+    """Return the readers of a mailbox. Who moved away from it is meant too, unless somebody confirmed reads there now."""
+    own = find_spellings(address)
+    is_somebodys = Subscription.objects.filter(reader__in=own, confirmed_at__isnull=False).exists()
+    return own if is_somebodys else find_owners(address)
+
+
+def _mailboxes_of(readers: list[int]) -> set[str]:
+    """Return the hashes of the mailboxes that are these readers', or were before they moved."""
+    own = {email_hash(email) for email in Reader.objects.filter(pk__in=readers).values_list("email", flat=True)}
+    return own | set(FormerAddress.objects.filter(reader__in=readers).values_list("email_hash", flat=True))
 
 
 def replay_journal(*, look_at: Literal["missing", "recent", "all"] = "missing", now: datetime | None = None) -> int:
@@ -141,8 +156,7 @@ def _forget(owners: list[int], digests: set[str], now: datetime) -> int:
     they may be moving at this moment."""
     with transaction.atomic():
         readers = list(Reader.objects.select_for_update(no_key=True).filter(pk__in=owners).order_by("pk"))
-        theirs = {email_hash(reader.email) for reader in readers}
-        theirs.update(FormerAddress.objects.filter(reader__in=readers).values_list("email_hash", flat=True))
+        theirs = _mailboxes_of(owners)
         for digest in sorted(theirs - digests):
             write_entry(digest, now)
         erased = digests | theirs

@@ -47,5 +47,5 @@ def find_readers(text: str, *, limit: int) -> list[Reader]:
         return []
     named = Q(email_key__startswith=key)
     if "@" in key:
-        named |= Q(pk__in=find_owners(text)[:limit])
+        named |= Q(pk__in=find_owners(key)[:limit])
     return list(Reader.objects.filter(named).order_by("email_key")[:limit])

@@ -24,9 +24,9 @@ from worker.readers.addresses import Address
 from worker.readers.find import find_movers
 from worker.readers.plain import read_any
 from worker.readers.sheets import Row, open_sheet
-from worker.readers.suppress import suppressed_among
+from worker.readers.suppress import unwanted_among
 from worker.storage.bulk_readers import Joining, OvertakenError, Standing, find_standings, subscribe_many
-from worker.storage.models import AuditEntry, ImportRun, SubscriptionState, Suppression
+from worker.storage.models import AuditEntry, ImportRun, SubscriptionState
 
 BATCH = 5000  # rows per transaction
 LONGEST_SOURCE = 140  # characters; the row's own origin is to fit beside it into a consent's 200
@@ -96,7 +96,7 @@ def look(path: str | Path, *, newsletter: str, on_line: Line | None = None,
         report.system = sheet.layout.system
         for batch in sheet.batches(BATCH):
             decision = _decide(batch, newsletter, "", lock=False)
-            seen.extend([hash(one.email_key) for one in decision.joining])
+            seen.extend([hash(one.reader_id or one.email_key) for one in decision.joining])
             report.already += decision.already
             _tell(report, batch, decision.refused, on_refused)
             if on_line:
@@ -228,10 +228,10 @@ def _decide(batch: Sequence[Row], newsletter: str, source: str, *, lock: bool) -
     decision = _Decision()
     people = list(_read_people(batch, newsletter, decision))
     if people:
-        keys = [address.key for _, address, _ in people]
-        suppressed = (suppressed_among(address.email for _, address, _ in people) if Suppression.objects.exists() else set())
-        standings = find_standings(keys, newsletter, movers=find_movers(keys), lock=lock)
-        _sort_out(people, suppressed, standings, source, decision)
+        emails = {address.key: address.email for _, address, _ in people}
+        movers = find_movers(list(emails))
+        standings = find_standings(list(emails), newsletter, movers=movers, lock=lock)
+        _sort_out(people, unwanted_among(emails, movers), standings, source, decision)
         decision.refused.sort()
     return decision
 

@@ -119,20 +119,21 @@ def _empty(rows: QuerySet[Any], **values: Any) -> Iterator[int]:
 
 def _let_traces_go(cutoff: datetime) -> Iterator[int]:
     """Empty what mail systems said of the copies of issues that began to go out before `cutoff`, and delete what was measured
-    of them. Issue by issue: nobody else looks through years of deliveries. What comes in later is not taken down any more."""
-    for issue in Issue.objects.filter(traces_kept=True, started_at__lt=cutoff).order_by("pk").iterator():
+    of them. Issue by issue: nobody looks through years of deliveries. From the first run on nothing more is taken down of an
+    issue; the next one finds what was just being taken down. While copies of a held issue are open, every run looks."""
+    for issue in Issue.objects.filter(traces_swept=False, started_at__lt=cutoff).order_by("pk").iterator():
+        Issue.objects.filter(pk=issue.pk).update(traces_kept=False)
         copies = Delivery.objects.filter(issue=issue)
-        if copies.filter(state__in=_OPEN).exists():
-            continue
         span = copies.aggregate(first=Min("pk"), last=Max("pk"))
         for start in range(span["first"] or 0, (span["last"] or -1) + 1, SPAN):
             some = copies.filter(pk__gte=start, pk__lt=start + SPAN)
             with transaction.atomic():
                 measured, _ = Measurement.objects.filter(delivery__in=some).delete()
                 said = ProviderEvent.objects.filter(delivery__in=some).exclude(detail="").update(detail="")
-                answered = some.exclude(error="", provider_id="").update(error="", provider_id="")
+                answered = some.exclude(state__in=_OPEN).exclude(error="", provider_id="").update(error="", provider_id="")
             yield measured + said + answered
-        Issue.objects.filter(pk=issue.pk).update(traces_kept=False)
+        if not issue.traces_kept and not copies.filter(state__in=_OPEN).exists():
+            Issue.objects.filter(pk=issue.pk).update(traces_swept=True)
 
 
 def _delete_attempts(cutoff: datetime) -> Iterator[int]:

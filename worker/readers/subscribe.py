@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from worker import editorial
 from worker.errors import BroadsheetError
-from worker.readers.addresses import Address, read_address
+from worker.readers.addresses import Address, address_key, read_address
 from worker.readers.consent import Wordings, build_consent, lock_reader
 from worker.readers.hashes import email_hash
 from worker.readers.suppress import suppressed_among
@@ -50,6 +50,7 @@ class _Request:
     form: str
     network_address: str | None
     now: datetime
+    decided_at: datetime  # when reader and letter come to be: no link that is older opens them (`links`)
 
 
 def decide_sign_ups(*, limit: int = 5_000, now: datetime | None = None) -> int:
@@ -61,10 +62,13 @@ def decide_sign_ups(*, limit: int = 5_000, now: datetime | None = None) -> int:
     while decided < limit:
         with transaction.atomic():
             rows = list(SignUp.objects.select_for_update(skip_locked=True).order_by("pk")[: min(BATCH, limit - decided)])
+            # In one order: others who lock several readers, as for a provider's reports, never wait for us while we wait for them.
+            known = Reader.objects.select_for_update(no_key=True).filter(email_key__in=[address_key(row.email) for row in rows])
+            list(known.order_by("pk").values_list("pk"))
             unwanted = suppressed_among(row.email for row in rows)
             for row in rows:
                 if row.email not in unwanted and not is_blocked(row.email):
-                    _decide_or_drop(row, now or row.at)
+                    _decide_or_drop(row, now or row.at, now or timezone.now())
             SignUp.objects.filter(pk__in=[row.pk for row in rows]).delete()
         decided += len(rows)
         if len(rows) < BATCH:
@@ -72,16 +76,16 @@ def decide_sign_ups(*, limit: int = 5_000, now: datetime | None = None) -> int:
     return decided
 
 
-def _decide_or_drop(row: SignUp, now: datetime) -> None:
+def _decide_or_drop(row: SignUp, now: datetime, decided_at: datetime) -> None:
     """Decide one; what can never be decided must not hold up those who came after it."""
     try:
         with transaction.atomic():
-            _decide(row, now)
+            _decide(row, now, decided_at)
     except (BroadsheetError, KeyError, TypeError, ValueError):
         log.exception("a sign-up cannot be decided", sign_up=row.pk)
 
 
-def _decide(row: SignUp, now: datetime) -> None:
+def _decide(row: SignUp, now: datetime, decided_at: datetime) -> None:
     known = editorial.load().newsletters
     newsletters = tuple(key for key in row.newsletters if key in known)
     wordings = find_wordings(row.shown)
@@ -89,7 +93,8 @@ def _decide(row: SignUp, now: datetime) -> None:
         log.warning("a sign-up asked for what is there no more", sign_up=row.pk)
         return
     _write(_Request(address=read_address(row.email), newsletters=newsletters, topics=row.topics, partners=row.partners,
-                    tracking=row.tracking, wordings=wordings, form=row.form, network_address=row.network_address, now=now))
+                    tracking=row.tracking, wordings=wordings, form=row.form, network_address=row.network_address, now=now,
+                    decided_at=decided_at))
 
 
 def is_blocked(email: str) -> bool:
@@ -114,9 +119,9 @@ def sign_up(email: str, newsletters: Sequence[str], *, topics: str = "", partner
         raise BroadsheetError("choose at least one newsletter")
     for key in wanted:
         configured.newsletter(key)
+    now = now or timezone.now()
     request = _Request(address=read_address(email), newsletters=wanted, topics=topics, partners=partners, tracking=tracking,
-                       wordings=wordings or box_wordings(), form=form, network_address=network_address,
-                       now=now or timezone.now())
+                       wordings=wordings or box_wordings(), form=form, network_address=network_address, now=now, decided_at=now)
     with transaction.atomic():
         if not suppressed_among([request.address.email]) and not is_blocked(request.address.email):
             _write(request)
@@ -135,7 +140,7 @@ def _write(request: _Request) -> None:
 def _write_all(request: _Request) -> bool:
     address, now = request.address, request.now
     found, _ = Reader.objects.get_or_create(email_key=address.key, defaults={
-        "email": address.email, "mailbox": address.mailbox, "created_at": now})
+        "email": address.email, "mailbox": address.mailbox, "created_at": request.decided_at})
     reader = lock_reader(found.pk)
     if reader is None:  # erased this moment
         return False
@@ -202,7 +207,7 @@ def _narrow(reader: Reader, request: _Request) -> None:
 
 def _make_letter(reader: Reader, request: _Request, rounds: Mapping[str, int], key: str) -> None:
     if rounds:
-        Notice.objects.create(key=key, kind=NoticeKind.CONFIRM, reader=reader, created_at=request.now, details={
+        Notice.objects.create(key=key, kind=NoticeKind.CONFIRM, reader=reader, created_at=request.decided_at, details={
             "newsletters": list(rounds), "rounds": dict(rounds), "topics": request.topics, "partners": request.partners,
             "tracking": request.tracking, "form": request.form,
             "shown": name_wordings(request.wordings)})

@@ -1,6 +1,6 @@
 """An address in, the lasting rule that it is never written to again out; only a keyed hash of it is kept."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -26,6 +26,17 @@ def suppressed_among(emails: Iterable[str]) -> set[str]:
     return {email for email in given if mailbox_of(email) in mailboxes} if mailboxes else set()
 
 
+def unwanted_among(emails: Mapping[str, str], movers: Mapping[str, int]) -> set[str]:
+    """Return those of `emails` (key > address) that must not be written to, or whose reader must not: `movers` is key > who moved
+    away from there."""
+    if not Suppression.objects.exists():  # then no hash need be made
+        return set()
+    moved_to = dict(Reader.objects.filter(pk__in=set(movers.values())).values_list("pk", "email")) if movers else {}
+    suppressed = suppressed_among([*emails.values(), *moved_to.values()])
+    return {email for key, email in emails.items()
+            if email in suppressed or (key in movers and moved_to.get(movers[key]) in suppressed)}
+
+
 def is_suppressed(email: str) -> bool:
     """Say whether this address must not be written to."""
     return bool(suppressed_among([email]))
@@ -39,11 +50,12 @@ def suppress(email: str, reason: str, *, now: datetime | None = None) -> bool:
     transaction, and a complaint or request is also written to the ledger as a consent withdrawn.
     """
     now = now or timezone.now()
+    own = find_spellings(email)
+    readers = list(Reader.objects.select_for_update(no_key=True).filter(pk__in=own).order_by("pk"))
     known = is_suppressed(email)
     if not known:
         Suppression.objects.get_or_create(email_hash=email_hash(email), defaults={"reason": reason[:30], "at": now})
-    own = find_spellings(email)
-    for reader in Reader.objects.select_for_update(no_key=True).filter(pk__in=own).order_by("pk"):
+    for reader in readers:
         _end_subscriptions(reader, reason, now)
     return not known
 

@@ -32,7 +32,8 @@ def is_unavailable(error: BaseException | None) -> TypeGuard[Error]:
 def say_unavailable(request: HttpRequest, *, is_sure: bool = True, plain: bool = False) -> HttpResponse:
     """Return the answer: text if it is to be `plain` or for a piece of a page, JSON for a program that wants it, else a page.
 
-    `is_sure` says that nothing was recorded: a view's transaction is undone, what breaks after the view is not.
+    `is_sure` says that nothing was recorded: a view changes things in one transaction, and that was undone; what breaks after the
+    view is not.
     """
     is_piece = bool(getattr(request, "htmx", False))
     sent = request.method not in ("GET", "HEAD", "OPTIONS")

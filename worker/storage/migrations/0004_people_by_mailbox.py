@@ -39,6 +39,11 @@ class Migration(migrations.Migration):
             field=models.BooleanField(default=True),
         ),
         migrations.AddField(
+            model_name='issue',
+            name='traces_swept',
+            field=models.BooleanField(default=False),
+        ),
+        migrations.AddField(
             model_name='reader',
             name='mailbox',
             field=models.CharField(max_length=254, null=True),

@@ -55,7 +55,8 @@ class Issue(models.Model):
     window_end = models.DateTimeField()
     started_at = models.DateTimeField(null=True)  # audience frozen
     sent_at = models.DateTimeField(null=True)
-    traces_kept = models.BooleanField(default=True)  # what its copies met (answers, reports, openings) is still there
+    traces_kept = models.BooleanField(default=True)  # what its copies meet (answers, reports, openings) is taken down
+    traces_swept = models.BooleanField(default=False)  # and of what was taken down nothing is left
 
     class Meta:
         constraints = [

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -70,8 +71,9 @@ def erase(request: HttpRequest, reader_id: int) -> HttpResponse:
     found = _find(reader_id)
     if request.method != "POST":
         return render(request, "web/desk/erase_reader.html", {"here": "readers", "reader": found})
-    erase_address(found.email)
-    _note(request, "erase", f"reader {reader_id}")
+    with transaction.atomic():  # nobody is erased without a note of who did it
+        erase_address(found.email)
+        _note(request, "erase", f"reader {reader_id}")
     messages.success(request, f"Reader {reader_id} is erased. A keyed hash of the address stays, so that nothing brings them back.")
     return redirect("desk:readers")
 

@@ -53,7 +53,11 @@ def _unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     one_click = _is_one_click(request)
     is_new = leave(ids["reader"], ids["newsletter"], method="one-click" if one_click else "unsubscribe page",
                    network_address=network_address(request))
-    return _say(request, title, {} if one_click else _offer_more(token, title, ids, is_new=is_new))
+    try:
+        return _say(request, title, {} if one_click else _offer_more(token, title, ids, is_new=is_new))
+    except DatabaseError:  # they have left: that is what must be said
+        log.exception("nothing more can be offered to who has just left")
+        return _say(request, title, {"title": title})
 
 
 def _offer_more(token: str, title: str, ids: dict[str, Any], *, is_new: bool) -> dict[str, Any]:

@@ -23,7 +23,7 @@ _PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c
 @require_safe
 def seen(request: HttpRequest, token: str) -> HttpResponse:
     """The picture, always: a mail must look the same whoever opens it."""
-    with suppress(BadLinkError):
+    with suppress(BadLinkError, DatabaseError):  # the link is looked up, too
         _count(request, read_link("measure", token)["delivery"], OPENED)
     return HttpResponse(_PIXEL, content_type="image/gif")
 
