@@ -13,6 +13,7 @@ from tests.ports import free_port
 from worker.storage.schema import explain
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.any_database
 
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
