@@ -104,9 +104,13 @@ def test_the_number_that_stands_in_an_issue_stays_even_if_the_other_story_is_lar
     assert set(grouped(told, *many)) == {placed}
 
 
-def test_two_stories_that_turn_out_to_be_one_are_joined_and_the_other_number_leads_there() -> None:
+@pytest.mark.parametrize("numbers", [(10**8 + 1, 10**8 + 2), (10**8 - 1, 10**8)])
+def test_two_stories_that_turn_out_to_be_one_are_joined_and_the_other_number_leads_there(numbers: tuple[int, int]) -> None:
     one, two = add_item("first", BUYS, TEXT, 0), add_item("second", BOUGHT, RETOLD, 2)
-    older, younger = put_into_stories([one], [two])
+    older, younger = numbers
+    for item, number in zip((one, two), numbers, strict=True):
+        story = Story.objects.create(pk=number, first_at=item.at, last_at=item.at)
+        Item.objects.filter(pk=item.pk).update(story=story, state=ItemState.GROUPED)
     add_item("third", BUYS.replace("to buy", "buys"), f"{TEXT} The deal closes in spring.", 3)
     assert set(grouped(one, two)) == {older}
     merged = Story.objects.get(pk=younger)

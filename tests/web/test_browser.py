@@ -97,7 +97,8 @@ def test_public_pages_fit(page: Any, paper: Issue, path: str) -> None:
 
 def test_the_archived_issue_fits_and_hostile_titles_are_text(page: Any, paper: Issue) -> None:
     page.goto("/archive/")
-    page.get_by_role("link", name="Aurora Labs").first.click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Aurora Labs").first.click()
     assert_fits(page)
     assert page.get_by_text("<script>").first.is_visible()
 

@@ -76,6 +76,7 @@ def _assert_fits(page: Any) -> None:
 def test_leave_undo_and_say_why_by_keyboard(page: Any, ada: Reader) -> None:
     page.goto(unsubscribe_url(ada.pk, "daily"))
     _assert_fits(page)
+    page.locator("button:focus").wait_for()
     page.keyboard.press("Enter")  # the button has the focus: opening the link and one key is all it takes
     page.get_by_role("heading", name="You have left Daily").wait_for()
     _assert_fits(page)
@@ -87,6 +88,7 @@ def test_leave_undo_and_say_why_by_keyboard(page: Any, ada: Reader) -> None:
     assert Subscription.objects.get().state == "confirmed"
 
     page.goto(unsubscribe_url(ada.pk, "daily"))
+    page.locator("button:focus").wait_for()
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="You have left Daily").wait_for()
     _tab_to(page, page.get_by_role("radio").first)
@@ -146,6 +148,7 @@ def test_the_new_address_says_yes_by_keyboard(page: Any, ada: Reader) -> None:
     ask_move(ada.pk, "ada@new.example")
     page.goto(address_url(ada.pk, Notice.objects.get().pk))
     _assert_fits(page)
+    page.locator("button:focus").wait_for()
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Your address is changed").wait_for()
     _assert_fits(page)

@@ -1,6 +1,5 @@
 """Articles come in as they are published; the story each belongs to comes out, with why, and stays the same as others arrive."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -148,14 +147,18 @@ class Grouper:
         return odds
 
     def _name(self, groups: Sequence[int]) -> None:
-        """Give each group the id that most of its articles had, the largest share first; a new one is named after its first."""
+        """Give each group the id that most of its articles had, the largest share first, and of equal ones the one that its
+        earliest article had; a new one is named after its first."""
         members: dict[int, list[int]] = {}
         for row, group in enumerate(groups):
             members.setdefault(group, []).append(row)
         shares = []
         for group, rows in members.items():
-            had = Counter(self._clusters[key] for row in rows if (key := self._window[row].article.id) in self._clusters)
-            shares += [(-count, rows[0], cluster, group) for cluster, count in had.items()]
+            had: dict[str, list[int]] = {}
+            for row in rows:
+                if (key := self._window[row].article.id) in self._clusters:
+                    had.setdefault(self._clusters[key], []).append(row)
+            shares += [(-len(theirs), theirs[0], cluster, group) for cluster, theirs in had.items()]
         names: dict[int, str] = {}
         taken: set[str] = set()
         for _, _, cluster, group in sorted(shares):
