@@ -44,6 +44,7 @@ def test_no_column_can_be_changed(consent: Consent, change: str) -> None:
 def test_the_reader_of_a_row_cannot_be_another(consent: Consent) -> None:
     other = Reader.objects.create(email="bo@example.com", email_key="bo@example.com")
     _refuse(f"UPDATE storage_consent SET reader_id = {other.pk}")
+    assert Consent.objects.get().reader_id == consent.reader_id
 
 
 def test_no_row_can_be_deleted_not_even_with_its_reader(consent: Consent) -> None:

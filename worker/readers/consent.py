@@ -9,7 +9,6 @@ from django.utils import timezone
 from worker.errors import NotFoundError
 from worker.readers.addresses import address_key
 from worker.readers.find import find_former_owners
-from worker.readers.hashes import email_hashes
 from worker.storage.models import Consent, ConsentAction, Purpose, Reader, Terms
 
 
@@ -83,7 +82,7 @@ def record(reader: Reader, purpose: Purpose, action: ConsentAction, **said: Any)
 def find_reader(email: str) -> Reader:
     """Return the reader with this address in any capitals, or who moved away from it; raises NotFoundError."""
     reader = (Reader.objects.filter(email_key=address_key(email)).first()
-              or Reader.objects.filter(pk__in=find_former_owners(email_hashes(email))).first())
+              or Reader.objects.filter(pk__in=find_former_owners(email)).first())
     if reader is None:
         raise NotFoundError(f"there is no reader {email.strip()[:254]!r}: check the spelling of the address")
     return reader

@@ -1,6 +1,6 @@
 """An address, or how one begins, in; the readers whose it is, in whatever spelling, or was before they moved, out."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from django.db.models import Q
 
@@ -20,7 +20,7 @@ def find_spellings(address: str) -> list[int]:
 
 def find_owners(address: str) -> list[int]:
     """Return the readers of this mailbox, and the one who moved away from it if nobody has proved it theirs since."""
-    return sorted({*find_spellings(address), *find_former_owners(email_hashes(address))})
+    return sorted({*find_spellings(address), *find_former_owners(address)})
 
 
 def find_movers(emails: Sequence[str]) -> dict[str, int]:
@@ -32,9 +32,9 @@ def find_movers(emails: Sequence[str]) -> dict[str, int]:
     return {email: movers[mailbox] for email in emails if (mailbox := mailbox_of(email)) in movers}
 
 
-def find_former_owners(hashes: Collection[str]) -> list[int]:
-    """Return the readers who moved away from a mailbox with one of these hashes."""
-    return sorted(set(find_holders(list(hashes)).values()))
+def find_former_owners(address: str) -> list[int]:
+    """Return who moved away from this mailbox, if nobody has proved it theirs since."""
+    return sorted(set(find_holders(email_hashes(address)).values()))
 
 
 def find_readers(text: str, *, limit: int) -> list[Reader]:
