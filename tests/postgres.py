@@ -72,7 +72,7 @@ def start_postgres(directory: Path, *, durable: bool = False) -> PostgresServer:
     data = directory / "data"
     subprocess.run([programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C",
                     "--no-sync"], check=True, user=user, cwd=directory, stdout=subprocess.DEVNULL)
-    options = {"listen_addresses": "", "unix_socket_directories": str(directory), "max_connections": "60"}
+    options = {"listen_addresses": "", "unix_socket_directories": str(directory), "max_connections": "100"}
     if not durable:
         options |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
     with open(directory / "log", "wb") as log:

@@ -1,6 +1,7 @@
 """One thin task per step; the only file that knows the order. A step that is lost is found again by the timetable."""
 
 from collections.abc import Sequence
+from threading import Timer
 from time import monotonic
 from typing import Any
 
@@ -127,35 +128,41 @@ def retain() -> None:
 
 _NUDGES = {"deliver": deliver_issue, "notices": notices, "group": group, "sign-ups": sign_ups, "renew": renew}
 NUDGE_SECONDS = 0.25
-SILENT, SILENT_SECONDS = "silent until", 10.0
-_last_nudged: dict[str, float] = {}
+SILENT_SECONDS = 10.0
+_silent_until = 0.0
+_due: set[str] = set()  # what a thread will nudge in a moment
 
 
-def nudge(name: str, *args: Any, wait: float = 0) -> None:
-    """Wake a worker for a step, in `wait` seconds, once the transaction has committed. Never raises: the timetable is the
-    safety net."""
-    task = _NUDGES[name]
-
-    def send() -> None:
-        if not settings.REDIS_URL or monotonic() < _last_nudged.get(SILENT, 0):
-            return
-        broker = app.connection_for_write(settings.REDIS_URL, transport_options=NUDGE_OPTIONS)
-        try:
-            with producers[broker].acquire(block=True, timeout=1) as producer:  # the pool of all connections that are like this one
-                task.apply_async(args, producer=producer, retry=False, expires=60, countdown=wait or None)
-        except (OperationalError, LimitExceeded, OSError) as error:
-            _last_nudged[SILENT] = monotonic() + SILENT_SECONDS  # the next visitors must not wait for its time-out too
-            log.warning("broker did not answer; the timetable will find the work", step=name, reason=str(error))
-
-    transaction.on_commit(send)
+def nudge(name: str, *args: Any) -> None:
+    """Wake a worker for a step once the transaction has committed. Never raises: the timetable is the safety net."""
+    transaction.on_commit(lambda: _send(name, args))
 
 
 def nudge_soon(name: str) -> None:
-    """Wake a worker in a moment for work that comes in crowds: at most once in NUDGE_SECONDS from one process.
+    """Wake a worker for what is committed already and comes in crowds: in NUDGE_SECONDS, once for all that asks meanwhile.
 
-    The worker begins when those seconds are over, so it finds also what came meanwhile without a nudge of its own.
+    A thread of its own does it, so that no visitor waits for the broker.
     """
-    now = monotonic()
-    if now - _last_nudged.get(name, -NUDGE_SECONDS) >= NUDGE_SECONDS:
-        _last_nudged[name] = now
-        nudge(name, wait=2 * NUDGE_SECONDS)
+    if name not in _due:
+        _due.add(name)
+        timer = Timer(NUDGE_SECONDS, _send_due, (name,))
+        timer.daemon = True
+        timer.start()
+
+
+def _send_due(name: str) -> None:
+    _due.discard(name)
+    _send(name, ())
+
+
+def _send(name: str, args: Sequence[Any]) -> None:
+    global _silent_until
+    if not settings.REDIS_URL or monotonic() < _silent_until:
+        return
+    broker = app.connection_for_write(settings.REDIS_URL, transport_options=NUDGE_OPTIONS)
+    try:
+        with producers[broker].acquire(block=True, timeout=1) as producer:  # the pool of all connections that are like this one
+            _NUDGES[name].apply_async(args, producer=producer, retry=False, expires=60)
+    except (OperationalError, LimitExceeded, OSError) as error:
+        _silent_until = monotonic() + SILENT_SECONDS  # the next visitors must not wait for its time-out too
+        log.warning("broker did not answer; the timetable will find the work", step=name, reason=str(error))

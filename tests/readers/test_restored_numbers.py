@@ -76,7 +76,7 @@ def test_links_made_after_the_restore_work(backup: Backup) -> None:
 def test_a_sign_up_that_waited_in_the_backup_makes_a_reader_of_today(terms: Terms) -> None:
     """It came in before the lost reader did whose number it gets."""
     take_in("bob@example.com", ["daily"], topics=[], partners=False, tracking=False, form="site", network_address=None,
-            shown=name_wordings({"newsletter": terms}))
+            shown=name_wordings({"newsletter": terms}), form_age=60)
     SignUp.objects.update(at=timezone.now() - timedelta(hours=2))
     assert decide_sign_ups() == 1
     with pytest.MonkeyPatch.context() as patch:

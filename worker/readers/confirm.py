@@ -14,6 +14,7 @@ from worker.readers.consent import Wordings, build_consent, lock_reader
 from worker.readers.intake import take_in
 from worker.readers.links import BadLinkError, read_link
 from worker.readers.moving import forget_former_owners
+from worker.readers.shield import HASTY_SECONDS, Verdict
 from worker.readers.suppress import is_suppressed
 from worker.readers.terms import find_wordings, name_wordings
 from worker.storage.models import (
@@ -101,16 +102,18 @@ def confirm(token: str, seal: str, *, network_address: str | None = None, now: d
     return replace(asked, state="done")
 
 
-def ask_again(token: str, *, network_address: str | None = None) -> None:
-    """Take in once more the sign-up of a confirmation link whose time is over.
+def ask_again(token: str, *, network_address: str | None = None) -> Verdict:
+    """Take in once more the sign-up of a confirmation link whose time is over; return whether it was taken.
 
-    Whatever the link's reader is today, the answer is the same, and the limits on letters hold. Raises BadLinkError for
-    a link that was never ours.
+    Whatever the link's reader is today, the answer is the same, and the limits on sign-ups and on letters hold. Raises
+    BadLinkError for a link that was never ours.
     """
     notice = _find_notice(token, max_age=FOREVER)
     details: dict[str, Any] = notice.details
-    take_in(notice.reader.email, details["newsletters"], topics=details.get("topics", "").split(), partners=details["partners"],
-            tracking=details["tracking"], shown=details["shown"], form=details.get("form", ""), network_address=network_address)
+    return take_in(
+        notice.reader.email, details["newsletters"], topics=details.get("topics", "").split(), partners=details["partners"],
+        tracking=details["tracking"], shown=details["shown"], form=details.get("form", ""), network_address=network_address,
+        form_age=HASTY_SECONDS)
 
 
 def _find_notice(token: str, max_age: int | None = None) -> Notice:

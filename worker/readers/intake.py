@@ -1,69 +1,76 @@
 """A checked sign-up in; one row for the step that decides what it means out: the same work for whoever's address it is.
 
-Visitors who come at once share a commit: while one thread's rows are on their way to the disk, those of the others gather.
+Visitors who come at once are counted by one call to Redis and share a commit.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 
+from worker.readers.shield import Verdict, Visit, judge, visit_from
 from worker.readers.terms import Named
+from worker.readers.together import Together
 from worker.storage.models import SignUp
 
 
 @dataclass(eq=False)
-class _Waiting:
-    """A visitor's row, and what became of it."""
+class _Visitor:
+    """A visit with the row it leaves, and what became of that."""
 
+    visit: Visit
     row: SignUp
     stored: bool = False  # and committed
     error: Exception | None = None
 
 
-_writing = Lock()
-_gathered: list[_Waiting] = []  # appended to and taken from at the end only, which threads may do at once
-
-
 def take_in(email: str, newsletters: Sequence[str], *, topics: Sequence[str], partners: bool, tracking: bool,
-            shown: Named, form: str, network_address: str | None) -> None:
-    """Keep the sign-up, durably. The address and the choices must have been checked; nothing is looked up here.
+            shown: Named, form: str, network_address: str | None, form_age: float) -> Verdict:
+    """Count the sign-up; keep it, durably, if it may be taken; return the verdict. `form_age` is in seconds.
 
+    The address and the choices must have been checked; nothing is looked up here.
     A box whose wording was not shown (partners, where there are none) counts as not ticked.
     """
-    _keep(_Waiting(SignUp(
+    one = _Visitor(visit_from(network_address, form_age=form_age), SignUp(
         email=email, newsletters=list(dict.fromkeys(newsletters)), topics=" ".join(sorted(set(topics))),
-        partners=partners and "partners" in shown,
-        tracking=tracking and "tracking" in shown, form=form, network_address=network_address,
-        shown=shown)))
-
-
-def _keep(one: _Waiting) -> None:
-    """Store the row, with whatever else has gathered. If the database cannot, nobody's is stored; if it will not have one of the
-    rows, each visitor's own thread stores its own."""
-    _gathered.append(one)
-    with _writing:
-        if not one.stored and one.error is None:
-            _store([_gathered.pop() for _ in range(len(_gathered))])
+        partners=partners and "partners" in shown, tracking=tracking and "tracking" in shown,
+        form=form, network_address=network_address, shown=shown))
+    _visitors.join(one)
     if one.error is not None:
         raise one.error
-    if not one.stored:
-        one.row.pk, one.row._state.adding = None, True  # as before an attempt that came to nothing
-        one.row.save(force_insert=True)
+    if one.visit.verdict is Verdict.TAKEN and not one.stored:
+        _insert([one.row])
+    return one.visit.verdict
 
 
-def _store(some: Sequence[_Waiting]) -> None:
+def _take(visitors: Sequence[_Visitor]) -> None:
+    """Count them all, and store the rows of those who may be taken. If Redis or the database fails them, each one's thread is to
+    say so; if the database will not have one of the rows, each one's thread stores its own."""
     try:
-        if len(some) == 1:
-            some[0].row.save(force_insert=True)  # one statement; more than one row are a transaction of three
-        else:
-            SignUp.objects.bulk_create([one.row for one in some])
+        judge([one.visit for one in visitors])
+        taken = [one for one in visitors if one.visit.verdict is Verdict.TAKEN]
+        _insert([one.row for one in taken])
+        for one in taken:
+            one.stored = True
     except (OperationalError, InterfaceError) as error:
-        for one in some:
+        for one in visitors:
             one.error = error
     except (DatabaseError, ValueError):
+        pass
+
+
+def _insert(rows: Sequence[SignUp]) -> None:
+    """Insert the rows by one statement, a transaction by itself: `bulk_create` wraps one around it, at several times its cost."""
+    if not rows:
         return
-    for one in some:
-        one.stored = one.error is None
+    quote = connection.ops.quote_name
+    fields = [field for field in SignUp._meta.concrete_fields if not field.primary_key]
+    columns = ", ".join(quote(field.attname) for field in fields)
+    places = ", ".join(["(" + ", ".join(["%s"] * len(fields)) + ")"] * len(rows))
+    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for row in rows for field in fields]
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {quote(SignUp._meta.db_table)} ({columns}) VALUES {places}", values)  # noqa: S608 (names)
+
+
+_visitors = Together(_take)

@@ -6,16 +6,18 @@ each process then lets the limits through once, which is more than wanted and st
 
 import ipaddress
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from threading import Lock
 
 import structlog
 from django.conf import settings
-from limits import RateLimitItemPerHour
-from limits.errors import StorageError
-from limits.storage import MemoryStorage, RedisStorage
-from limits.strategies import FixedWindowRateLimiter
+from limits.storage import MemoryStorage
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from worker.storage.models import AuditEntry
 
@@ -24,8 +26,18 @@ SIGN_UP_ACTOR = "sign-up"  # who raises the alarm, in the audit log
 HASTY_SECONDS = 2.0  # a form sent sooner after it was made was hardly read: it counts as five
 HASTY_COST = 5
 HERE_FACTOR = 10
-MOST_AT_ONCE = 10
+HOUR = 3600  # seconds
 REST_SECONDS = 10.0  # how long a Redis that did not answer is not asked again: a visitor must not wait for its time-out
+_ALL = "all"  # the name that everybody counts under
+# Adds to the counts of some keys; a key's hour begins with what is first added to it (https://valkey.io/commands/incr/).
+_ADD = """
+local counts = {}
+for i, key in ipairs(KEYS) do
+  counts[i] = redis.call('INCRBY', key, ARGV[i + 1])
+  if counts[i] == tonumber(ARGV[i + 1]) then redis.call('EXPIRE', key, ARGV[1]) end
+end
+return counts
+"""
 
 
 class Verdict(Enum):
@@ -37,42 +49,75 @@ class Verdict(Enum):
 
 
 class _Counts:
-    """The two ways of counting, and which one is in use."""
+    """The counts of the last hour: in Redis, or here while it does not answer."""
 
     def __init__(self, url: str) -> None:
-        self._lock = Lock()
-        self._in_hand = 0  # sign-ups that were counted among all ahead of time
-        self._here = FixedWindowRateLimiter(MemoryStorage())
-        self._shared = FixedWindowRateLimiter(RedisStorage(
-            url, wrap_exceptions=True, socket_connect_timeout=1, socket_timeout=1)) if url else None
+        self._here = MemoryStorage()
+        self._add_shared = _connect(url).register_script(_ADD) if url else None
         self._rest_until = 0.0
 
-    def hit(self, item: RateLimitItemPerHour, *names: str, cost: int = 1) -> bool:
-        if self._shared and time.monotonic() >= self._rest_until:
+    def add(self, amounts: Sequence[tuple[str, int]]) -> list[int]:
+        """Add to what has been counted under each name; return what it comes to in the hour since its first one."""
+        if self._add_shared and time.monotonic() >= self._rest_until:
+            keys = [f"sign-ups/{name}" for name, _ in amounts]
             try:
-                return self._shared.hit(item, *names, cost=cost)
-            except StorageError as error:
+                return list(self._add_shared(keys, [HOUR, *(amount for _, amount in amounts)]))
+            except RedisError as error:
                 self._rest_until = time.monotonic() + REST_SECONDS
                 log.warning("Redis does not answer: sign-ups are counted in each process", why=str(error)[:200])
-        return self._here.hit(item, *names, cost=cost)
+        return [self._here.incr(name, HOUR, amount) for name, amount in amounts]
 
 
-    def hit_all(self, limit: int) -> bool:
-        """Count one more among all. They are counted some at a time, a hundredth of the limit at most, so that most visitors
-        wait for one count alone."""
-        some = max(1, min(MOST_AT_ONCE, limit // 100))
-        with self._lock:
-            if self._in_hand:
-                self._in_hand -= 1
-                return True
-        if not self.hit(RateLimitItemPerHour(limit), "sign-ups", "all", cost=some):
-            return False
-        with self._lock:
-            self._in_hand += some - 1
-        return True
+def _connect(url: str) -> Redis:
+    return Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1, retry=Retry(NoBackoff(), 0))
 
 
-_making = Lock()  # the storage class looks for its driver when it is made, and not safely in two threads at once
+@dataclass(eq=False)
+class Visit:
+    """One more sign-up: whom it counts for and as how many, how many its network may send, and what becomes of it."""
+
+    network: str
+    cost: int
+    limit: int
+    verdict: Verdict = Verdict.TAKEN
+
+
+def visit_from(network_address: str | None, *, form_age: float) -> Visit:
+    """Return a visit that is not counted yet; its form is `form_age` seconds old."""
+    network = network_of(network_address)
+    # From this machine itself come programs of its operator, or everybody, through a proxy that TRUST_PROXY does not name.
+    is_here = network in ("unknown", "::/64") or network.startswith("127.")
+    return Visit(network, cost=HASTY_COST if form_age < HASTY_SECONDS and not is_here else 1,
+                 limit=settings.SIGNUP_NETWORK_LIMIT * (HERE_FACTOR if is_here else 1))
+
+
+def judge(visits: Sequence[Visit]) -> None:
+    """Count visits that came at once, by one call to Redis, and set their verdicts.
+
+    What a network may not send does not count among all: nobody closes the form to others from one network.
+    """
+    counts = _counts(settings.REDIS_URL)
+    *by_network, total = counts.add([*((visit.network, visit.cost) for visit in visits), (_ALL, len(visits))])
+    for visit, count in zip(visits, by_network, strict=True):
+        visit.verdict = Verdict.TAKEN if count <= visit.limit else Verdict.NETWORK_FULL
+    taken = [visit for visit in visits if visit.verdict is Verdict.TAKEN]
+    if len(taken) < len(visits):
+        [total] = counts.add([(_ALL, len(taken) - len(visits))])
+    for place, visit in enumerate(reversed(taken)):
+        if total - place > settings.SIGNUP_TOTAL_LIMIT:
+            visit.verdict = Verdict.ALL_FULL
+    if taken and taken[-1].verdict is Verdict.ALL_FULL and counts.add([("alarm", 1)]) == [1]:
+        _raise_alarm()
+
+
+def admit(network_address: str | None, *, form_age: float) -> Verdict:
+    """Count one more sign-up by itself, and say whether it may be taken."""
+    visit = visit_from(network_address, form_age=form_age)
+    judge([visit])
+    return visit.verdict
+
+
+_making = Lock()  # no two threads connect to Redis for this process
 
 
 @lru_cache(maxsize=1)
@@ -83,23 +128,6 @@ def _make_counts(url: str) -> _Counts:
 def _counts(url: str) -> _Counts:
     with _making:
         return _make_counts(url)
-
-
-def admit(network_address: str | None, *, form_age: float) -> Verdict:
-    """Count one more sign-up, from a form that is `form_age` seconds old, and say whether it may be taken."""
-    counts = _counts(settings.REDIS_URL)
-    network = network_of(network_address)
-    # From this machine itself come programs of its operator, or everybody, through a proxy that TRUST_PROXY does not name.
-    is_here = network == "unknown" or ipaddress.ip_network(network).is_loopback
-    limit = settings.SIGNUP_NETWORK_LIMIT * (HERE_FACTOR if is_here else 1)
-    cost = HASTY_COST if form_age < HASTY_SECONDS and not is_here else 1
-    if not counts.hit(RateLimitItemPerHour(limit), "sign-ups", network, cost=cost):
-        return Verdict.NETWORK_FULL
-    if not counts.hit_all(settings.SIGNUP_TOTAL_LIMIT):
-        if counts.hit(RateLimitItemPerHour(1), "sign-ups", "alarm"):
-            _raise_alarm()
-        return Verdict.ALL_FULL
-    return Verdict.TAKEN
 
 
 def network_of(address: str | None) -> str:

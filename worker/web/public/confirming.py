@@ -9,7 +9,7 @@ from worker import editorial, tasks
 from worker.readers import confirm as confirming
 from worker.readers.links import BadLinkError, ExpiredLinkError, preferences_url
 from worker.readers.preferences import title_of
-from worker.readers.shield import HASTY_SECONDS, Verdict, admit
+from worker.readers.shield import Verdict
 from worker.web.public.guards import network_address, personal, small_body
 from worker.web.public.signup import BUSY, SENT
 
@@ -46,15 +46,13 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 def _send_again(request: HttpRequest, token: str) -> HttpResponse:
     """Ask for a fresh link in the place of one that is too old, under the same limits as any sign-up."""
-    address = network_address(request)
-    verdict = admit(address, form_age=HASTY_SECONDS)
+    try:
+        verdict = confirming.ask_again(token, network_address=network_address(request))
+    except BadLinkError as error:
+        return show_bad_link(request, error)
     if verdict is not Verdict.TAKEN:
         status, words = BUSY[verdict]
         return render(request, "web/public/bad_link.html", {"expired": True, "again": True, "busy": words}, status=status)
-    try:
-        confirming.ask_again(token, network_address=address)
-    except BadLinkError as error:
-        return show_bad_link(request, error)
     tasks.nudge_soon("sign-ups")
     return HttpResponse(status=303, headers={"Location": SENT})
 

@@ -1,5 +1,6 @@
 """What a visitor sent in, a checked sign-up out; every agreement is a box of its own and none is ticked beforehand."""
 
+from functools import cached_property
 from typing import Any
 
 from django.http import QueryDict
@@ -56,7 +57,7 @@ class SignUpForm:
         """The keys that are ticked."""
         return self.sent.getlist("topics")
 
-    @property
+    @cached_property
     def ticked(self) -> dict[str, bool]:
         """Of each box that is one by itself whether it is ticked."""
         return {name: self.sent.get(name, "").strip().lower() not in ("", "false", "0") for name in _BOXES}

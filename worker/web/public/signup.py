@@ -103,14 +103,16 @@ def _answer_json(request: HttpRequest) -> JsonResponse:
 def _take(request: HttpRequest, form: SignUpForm) -> Verdict | None:
     """Keep the sign-up, unless a machine filled in what people do not see; return why not if there are too many."""
     address = network_address(request)
-    verdict = admit(address, form_age=form.age)
+    if form.is_by_machine:
+        verdict = admit(address, form_age=form.age)
+    else:
+        verdict = take_in(form.email, form.newsletters, topics=form.topics, partners=form.ticked["partners"],
+                          tracking=form.ticked["tracking"], shown=form.named, form=form.form, network_address=address,
+                          form_age=form.age)
     if verdict is not Verdict.TAKEN:
         log.info("a sign-up was turned away", why=verdict.value)
         return verdict
-    if not form.is_by_machine:
-        take_in(form.email, form.newsletters, topics=form.topics, partners=form.ticked["partners"],
-                tracking=form.ticked["tracking"], shown=form.named, form=form.form, network_address=address)
-        tasks.nudge_soon("sign-ups")
+    tasks.nudge_soon("sign-ups")
     return None
 
 
