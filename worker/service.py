@@ -28,7 +28,7 @@ from worker.redis import prepare_valkey, why_silent
 
 log = structlog.get_logger(__name__)
 
-WEB_THREADS = 8
+WEB_THREADS = 16  # of each process: sign-ups that wait at once share a commit
 CELERY = [sys.executable, "-m", "celery", "--quiet", "--app", "worker.celery:app"]
 
 

@@ -59,10 +59,10 @@ def read_database(home: Path) -> dict[str, object]:
                                "init_command": "PRAGMA journal_mode=WAL;"}
     elif engine.endswith("postgresql"):
         database["OPTIONS"] = {**database.get("OPTIONS", {}), "connect_timeout": 10}
-        database["CONN_MAX_AGE"] = 60
         database["CONN_HEALTH_CHECKS"] = True
     else:
         raise BroadsheetError("DATABASE_URL: only sqlite:///file and postgres://user:password@host/name are supported")
+    database["CONN_MAX_AGE"] = 60  # seconds
     return database
 
 
