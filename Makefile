@@ -19,7 +19,7 @@ demo: .venv/.installed ## Run the main job on the sample feeds, into a local inb
 up: .venv/.installed ## Run the whole service in this terminal (ARGS="--port 8080"); Ctrl-C ends it
 	@exec $(RUN) up $(ARGS)
 
-test: .venv/.installed ## Run every check: lint, all tests on SQLite, and those that use a database on PostgreSQL
+test: .venv/.installed ## Run every check: lint, all tests, those that use a database on SQLite and on PostgreSQL
 	@$(BIN)/python tests/run_all.py
 
 lint: ruff types contracts checks ## Run ruff, mypy, import contracts and Django's own checks

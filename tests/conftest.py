@@ -1,7 +1,7 @@
 """What every test stands on: its own home and settings, SQLite or PostgreSQL, a real Valkey, and no network.
 
 TEST_DATABASE=sqlite|postgres chooses the database; TEST_DATABASE_URL names a server to use instead of a throw-away one.
-DATABASE_TESTS_ONLY=1 leaves out what has nothing to do with it, for a second run beside another one.
+DATABASE_TESTS=only leaves out what has nothing to do with it, DATABASE_TESTS=none all the rest.
 REQUIRE_ALL=1 makes a skipped test a failure.
 """
 
@@ -103,10 +103,12 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if os.environ.get("DATABASE_TESTS_ONLY") == "1":
-        others = [item for item in items if not _uses_database(item)]
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if item not in set(others)]
+    """Leave out the tests without a database (DATABASE_TESTS=only), or all others (none)."""
+    wanted = os.environ.get("DATABASE_TESTS")
+    if wanted in ("only", "none"):
+        left_out = {item for item in items if _uses_database(item) is not (wanted == "only")}
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
 
 
 def _uses_database(item: pytest.Item) -> bool:

@@ -1,4 +1,5 @@
-"""`make test`: lint, the tests on SQLite, and those with a database on PostgreSQL, two at a time; one line for each at the end."""
+"""`make test`: lint, the tests with a database on SQLite and on PostgreSQL, and those without one; two at a time, one line for each at
+the end."""
 
 import os
 import subprocess
@@ -14,7 +15,7 @@ PYTEST = [sys.executable, "-m", "pytest"]
 
 
 class Check:
-    """One of the three, and how it ended."""
+    """One of the four, and how it ended."""
 
     def __init__(self, name: str, command: list[str], output: Path | None = None, **environment: str) -> None:
         self.name, self.command, self.output = name, command, output
@@ -41,22 +42,24 @@ class Check:
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
-        lint = Check("lint", LINT, Path(folder, "lint"))
-        sqlite = Check("tests on SQLite", PYTEST, TEST_DATABASE="sqlite")
-        # What has nothing to do with a database is tested once, beside SQLite.
-        postgres = Check("tests on PostgreSQL", PYTEST, Path(folder, "postgres"), TEST_DATABASE="postgres", DATABASE_TESTS_ONLY="1")
-        others = Thread(target=lambda: (lint.run(), postgres.run()), daemon=True)
+        sqlite = Check("tests on SQLite", PYTEST, TEST_DATABASE="sqlite", DATABASE_TESTS="only")
+        beside = [
+            Check("lint", LINT, Path(folder, "lint")),
+            Check("tests on PostgreSQL", PYTEST, Path(folder, "postgres"), TEST_DATABASE="postgres", DATABASE_TESTS="only"),
+            Check("tests without either", PYTEST, Path(folder, "neither"), DATABASE_TESTS="none"),
+        ]
+        others = Thread(target=lambda: [check.run() for check in beside], daemon=True)
         others.start()
         sqlite.show()
         sqlite.run()
-        print("\n(the tests on PostgreSQL run beside these; their words follow when they end)", flush=True)
+        print("\n(the others run beside these; their words follow when they end)", flush=True)
         others.join()
-        lint.show()
-        postgres.show()
+        for check in beside:
+            check.show()
     print()
-    for check in (lint, sqlite, postgres):
+    for check in (sqlite, *beside):
         print(check)
-    return int(any(check.status for check in (lint, sqlite, postgres)))
+    return int(any(check.status for check in (sqlite, *beside)))
 
 
 if __name__ == "__main__":
