@@ -1,5 +1,4 @@
-"""`make test`: lint, the tests with a database on SQLite and on PostgreSQL, and those without one; two at a time, one line for each at
-the end."""
+"""`make test`: lint, the tests with a database on SQLite and on PostgreSQL, and the rest, two at a time; then a line for each."""
 
 import os
 import subprocess

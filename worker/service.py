@@ -36,7 +36,9 @@ CELERY = [sys.executable, "-m", "celery", "--quiet", "--app", "worker.celery:app
 def web_command(port: int, host: str = "127.0.0.1") -> list[str]:
     """Return the command of the web server. No access log: it would hold readers' signed links."""
     return [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port), "--no-ws",
-            "--workers", str(settings.WEB_PROCESSES), "--blocking-threads", str(WEB_THREADS), "--workers-kill-timeout", "5",
+            "--workers", str(settings.WEB_PROCESSES), "--blocking-threads", str(WEB_THREADS),
+            # A thread has its own connection to the database, so it is kept for as long as can be (and no longer than ten minutes).
+            "--blocking-threads-idle-timeout", "600", "--workers-kill-timeout", "5",
             "--log-level", "error", "worker.web.wsgi:application"]
 
 
@@ -138,7 +140,9 @@ def run_service(port: int) -> int:
         if valkey:
             parts.insert(0, Part("valkey", valkey.start, patience=10))
         with _announced(home, env):
-            return Supervisor(parts, stop, lambda: _greet_when_ready(port, env["BASE_URL"])).run()
+            status = Supervisor(parts, stop, lambda: _greet_when_ready(port, env["BASE_URL"])).run()
+        _fold_database()
+        return status
 
 
 def _make_parts(port: int, env: dict[str, str]) -> list[Part]:
@@ -254,6 +258,17 @@ def _prepare_database() -> None:
         log.warning("terms not published", reason=str(error))
     sync_feeds(paper)
     connections.close_all()
+
+
+def _fold_database() -> None:
+    """Let SQLite write its log into its file and remove it, as the last one to leave does: then the file alone is the database."""
+    from django.db import Error, connection
+
+    try:
+        connection.ensure_connection()
+        connection.close()
+    except Error as error:
+        log.warning("the database was not closed cleanly", reason=" ".join(str(error).split())[:200])
 
 
 def _greet_when_ready(port: int, site: str) -> bool:

@@ -147,7 +147,11 @@ def nudge_soon(name: str) -> None:
         _due.add(name)
         timer = Timer(NUDGE_SECONDS, _send_due, (name,))
         timer.daemon = True
-        timer.start()
+        try:
+            timer.start()
+        except RuntimeError as error:
+            _due.discard(name)
+            log.warning("no thread to be had; the timetable will find the work", step=name, reason=str(error))
 
 
 def _send_due(name: str) -> None:

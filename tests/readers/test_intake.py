@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import pytest
@@ -36,15 +37,17 @@ def _take(email: str, network_address: str = "192.0.2.1") -> Verdict:
 def gathered(*sent: tuple[str, ...]) -> Iterator[list[Future[Verdict]]]:
     """Send sign-ups that all wait while an earlier one, first@example.com, is on its way to the disk."""
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(sent) + 1) as pool:
-        judge = intake.judge
+        judge, begun = intake.judge, Event()
 
         def judge_late(visits: Any) -> None:
+            begun.set()
             while len(visits) == 1 and len(intake._visitors._waiting) < len(sent):
                 time.sleep(0.01)
             judge(visits)
 
         patch.setattr(intake, "judge", judge_late)
         first = pool.submit(_take, "first@example.com", "192.0.2.99")
+        assert begun.wait(30)
         asked = [pool.submit(_take, *one) for one in sent]
         yield asked
         assert first.result(timeout=30) is Verdict.TAKEN
@@ -91,4 +94,15 @@ def test_a_database_that_fails_is_told_to_everyone(transactional_db: None, monke
     with gathered(("a@example.com",), ("b@example.com",), ("c@example.com",)) as asked:
         assert [type(one.exception(timeout=30)) for one in asked] == [OperationalError] * 3
     monkeypatch.undo()
+    assert [row.email for row in SignUp.objects.all()] == ["first@example.com"]
+
+
+@pytest.mark.parametrize("error", [ValueError("a setting nobody can use"), RuntimeError("no thread to be had")])
+def test_who_cannot_be_counted_is_not_let_in(transactional_db: None, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(_: Any) -> None:
+        raise error
+
+    with gathered(("a@example.com",), ("b@example.com",)) as asked:
+        monkeypatch.setattr(shield._Counts, "add", lambda self, visits: fail(visits) if len(visits) > 1 else [1])
+        assert [type(one.exception(timeout=30)) for one in asked] == [type(error)] * 2
     assert [row.email for row in SignUp.objects.all()] == ["first@example.com"]

@@ -26,6 +26,8 @@ def test_everything_starts_and_a_signal_ends_everything(up: Up) -> None:
     assert programs_of(up.home) == {}
     assert "Traceback" not in up.words()
     assert not os.path.exists(f"{up.home}/up.json")
+    if up.env["DATABASE_URL"].startswith("sqlite"):
+        assert not Path(up.env["DATABASE_URL"].removeprefix("sqlite:///") + "-wal").exists(), "the file alone is the database"
 
 
 def test_a_second_one_in_the_same_home_is_told_of_the_first(up: Up) -> None:

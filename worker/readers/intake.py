@@ -24,6 +24,11 @@ class _Visitor:
     stored: bool = False  # and committed
     error: Exception | None = None
 
+    @property
+    def verdict(self) -> Verdict:
+        assert self.visit.verdict, "nobody has judged this visit"
+        return self.visit.verdict
+
 
 def take_in(email: str, newsletters: Sequence[str], *, topics: Sequence[str], partners: bool, tracking: bool,
             shown: Named, form: str, network_address: str | None, form_age: float) -> Verdict:
@@ -39,25 +44,34 @@ def take_in(email: str, newsletters: Sequence[str], *, topics: Sequence[str], pa
     _visitors.join(one)
     if one.error is not None:
         raise one.error
-    if one.visit.verdict is Verdict.TAKEN and not one.stored:
+    if one.verdict is Verdict.TAKEN and not one.stored:
         _insert([one.row])
-    return one.visit.verdict
+    return one.verdict
 
 
 def _take(visitors: Sequence[_Visitor]) -> None:
-    """Count them all, and store the rows of those who may be taken. If Redis or the database fails them, each one's thread is to
-    say so; if the database will not have one of the rows, each one's thread stores its own."""
+    """Count them all, then store the rows of those who may be taken. What went wrong is for each one's own thread to say."""
     try:
         judge([one.visit for one in visitors])
-        taken = [one for one in visitors if one.visit.verdict is Verdict.TAKEN]
-        _insert([one.row for one in taken])
-        for one in taken:
-            one.stored = True
-    except (OperationalError, InterfaceError) as error:
+    except Exception as error:
         for one in visitors:
             one.error = error
+    else:
+        _store([one for one in visitors if one.visit.verdict is Verdict.TAKEN])
+
+
+def _store(taken: Sequence[_Visitor]) -> None:
+    """Store the rows together. If the database cannot, none is stored; if it refuses one of them, each thread stores its own."""
+    try:
+        _insert([one.row for one in taken])
+    except (OperationalError, InterfaceError) as error:
+        for one in taken:
+            one.error = error
     except (DatabaseError, ValueError):
-        pass
+        return
+    else:
+        for one in taken:
+            one.stored = True
 
 
 def _insert(rows: Sequence[SignUp]) -> None:

@@ -14,6 +14,7 @@ from threading import Lock
 
 import structlog
 from django.conf import settings
+from django.db import Error as DatabaseError
 from limits.storage import MemoryStorage
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
@@ -28,15 +29,20 @@ HASTY_COST = 5
 HERE_FACTOR = 10
 HOUR = 3600  # seconds
 REST_SECONDS = 10.0  # how long a Redis that did not answer is not asked again: a visitor must not wait for its time-out
-_ALL = "all"  # the name that everybody counts under
-# Adds to the counts of some keys; a key's hour begins with what is first added to it (https://valkey.io/commands/incr/).
-_ADD = """
-local counts = {}
-for i, key in ipairs(KEYS) do
-  counts[i] = redis.call('INCRBY', key, ARGV[i + 1])
-  if counts[i] == tonumber(ARGV[i + 1]) then redis.call('EXPIRE', key, ARGV[1]) end
+# KEYS: everybody's count, then each visitor's network's. ARGV: an hour in seconds, then each one's cost and its network's limit.
+# A count's hour begins with what is first added to it (https://valkey.io/commands/incr/, "rate limiter").
+_COUNT = """
+local function add(key, amount)
+  local count = redis.call('INCRBY', key, amount)
+  if count == amount then redis.call('EXPIRE', key, ARGV[1]) end
+  return count
 end
-return counts
+local places = {}
+for i = 2, #KEYS do
+  local cost, limit = tonumber(ARGV[2 * i - 2]), tonumber(ARGV[2 * i - 1])
+  places[i - 1] = add(KEYS[i], cost) <= limit and add(KEYS[1], 1) or 0
+end
+return places
 """
 
 
@@ -48,38 +54,42 @@ class Verdict(Enum):
     ALL_FULL = "all full"
 
 
+@dataclass(eq=False)
+class Visit:
+    """One more sign-up: whom it counts for and as how many, how many its network may send, and what becomes of it once counted."""
+
+    network: str
+    cost: int
+    limit: int
+    verdict: Verdict | None = None
+
+
 class _Counts:
     """The counts of the last hour: in Redis, or here while it does not answer."""
 
     def __init__(self, url: str) -> None:
         self._here = MemoryStorage()
-        self._add_shared = _connect(url).register_script(_ADD) if url else None
+        self._count_there = _connect(url).register_script(_COUNT) if url else None
         self._rest_until = 0.0
 
-    def add(self, amounts: Sequence[tuple[str, int]]) -> list[int]:
-        """Add to what has been counted under each name; return what it comes to in the hour since its first one."""
-        if self._add_shared and time.monotonic() >= self._rest_until:
-            keys = [f"sign-ups/{name}" for name, _ in amounts]
+    def add(self, visits: Sequence[Visit]) -> list[int]:
+        """Return the place of each visit among all of the hour; 0 for one too many of its network, which takes no place."""
+        if self._count_there and time.monotonic() >= self._rest_until:
+            keys = [f"sign-ups/{name}" for name in ("all", *(visit.network for visit in visits))]
+            numbers = [HOUR, *(number for visit in visits for number in (visit.cost, visit.limit))]
             try:
-                return list(self._add_shared(keys, [HOUR, *(amount for _, amount in amounts)]))
+                return list(self._count_there(keys, numbers))
             except RedisError as error:
                 self._rest_until = time.monotonic() + REST_SECONDS
                 log.warning("Redis does not answer: sign-ups are counted in each process", why=str(error)[:200])
-        return [self._here.incr(name, HOUR, amount) for name, amount in amounts]
+        return [self._add_here(visit) for visit in visits]
+
+    def _add_here(self, visit: Visit) -> int:
+        return self._here.incr("all", HOUR) if self._here.incr(visit.network, HOUR, visit.cost) <= visit.limit else 0
 
 
 def _connect(url: str) -> Redis:
     return Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1, retry=Retry(NoBackoff(), 0))
-
-
-@dataclass(eq=False)
-class Visit:
-    """One more sign-up: whom it counts for and as how many, how many its network may send, and what becomes of it."""
-
-    network: str
-    cost: int
-    limit: int
-    verdict: Verdict = Verdict.TAKEN
 
 
 def visit_from(network_address: str | None, *, form_age: float) -> Visit:
@@ -96,17 +106,11 @@ def judge(visits: Sequence[Visit]) -> None:
 
     What a network may not send does not count among all: nobody closes the form to others from one network.
     """
-    counts = _counts(settings.REDIS_URL)
-    *by_network, total = counts.add([*((visit.network, visit.cost) for visit in visits), (_ALL, len(visits))])
-    for visit, count in zip(visits, by_network, strict=True):
-        visit.verdict = Verdict.TAKEN if count <= visit.limit else Verdict.NETWORK_FULL
-    taken = [visit for visit in visits if visit.verdict is Verdict.TAKEN]
-    if len(taken) < len(visits):
-        [total] = counts.add([(_ALL, len(taken) - len(visits))])
-    for place, visit in enumerate(reversed(taken)):
-        if total - place > settings.SIGNUP_TOTAL_LIMIT:
-            visit.verdict = Verdict.ALL_FULL
-    if taken and taken[-1].verdict is Verdict.ALL_FULL and counts.add([("alarm", 1)]) == [1]:
+    limit = settings.SIGNUP_TOTAL_LIMIT
+    places = _counts(settings.REDIS_URL).add(visits)
+    for visit, place in zip(visits, places, strict=True):
+        visit.verdict = Verdict.NETWORK_FULL if not place else Verdict.TAKEN if place <= limit else Verdict.ALL_FULL
+    if limit + 1 in places:
         _raise_alarm()
 
 
@@ -114,6 +118,7 @@ def admit(network_address: str | None, *, form_age: float) -> Verdict:
     """Count one more sign-up by itself, and say whether it may be taken."""
     visit = visit_from(network_address, form_age=form_age)
     judge([visit])
+    assert visit.verdict
     return visit.verdict
 
 
@@ -144,5 +149,8 @@ def network_of(address: str | None) -> str:
 def _raise_alarm() -> None:
     log.error("more sign-ups than SIGNUP_TOTAL_LIMIT within the hour: the form is closed until the hour is over",
               limit=settings.SIGNUP_TOTAL_LIMIT)
-    AuditEntry.objects.create(actor=SIGN_UP_ACTOR, action="more sign-ups than the limit", subject="sign-up",
-                              detail={"limit": settings.SIGNUP_TOTAL_LIMIT})
+    try:
+        AuditEntry.objects.create(actor=SIGN_UP_ACTOR, action="more sign-ups than the limit", subject="sign-up",
+                                  detail={"limit": settings.SIGNUP_TOTAL_LIMIT})
+    except DatabaseError as error:
+        log.warning("the desk does not show it: the database does not answer", why=str(error)[:200])

@@ -5,7 +5,7 @@ them, and nobody waits for company.
 """
 
 from collections.abc import Callable, Sequence
-from threading import Event, Lock
+from threading import Lock
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -16,8 +16,15 @@ class _Place(Generic[Item]):
 
     def __init__(self, item: Item) -> None:
         self.item = item
-        self.told = Event()
         self.is_done = False
+        self._told = Lock()
+        self._told.acquire()
+
+    def wait(self) -> None:
+        self._told.acquire()
+
+    def tell(self) -> None:
+        self._told.release()
 
 
 class Together(Generic[Item]):
@@ -36,7 +43,7 @@ class Together(Generic[Item]):
             self._waiting.append(place)
             must_wait, self._is_working = self._is_working, True
         if must_wait:
-            place.told.wait()
+            place.wait()
         if not place.is_done:
             self._work_for_all()
 
@@ -46,11 +53,12 @@ class Together(Generic[Item]):
         try:
             self._work([place.item for place in places])
         finally:
+            for place in places:
+                place.is_done = True
             with self._lock:
                 if self._waiting:
-                    self._waiting[0].told.set()  # its thread works next, for all that have come meanwhile
+                    self._waiting[0].tell()  # its thread works next, for all that have come meanwhile
                 else:
                     self._is_working = False
             for place in places:
-                place.is_done = True
-                place.told.set()
+                place.tell()

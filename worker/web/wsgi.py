@@ -21,7 +21,7 @@ def believe_proxy(application: Any) -> Any:
 
 
 def make_application() -> Any:
-    """Return the application as TRUST_PROXY asks for it, with all its pages loaded: no visitor waits for that.
+    """Return the application as TRUST_PROXY asks for it, with all its views loaded: no visitor waits for that.
 
     What is loaded stays until the process ends, so the garbage collector need not go through it, which takes it a tenth of a second
     and holds up everybody meanwhile (https://docs.python.org/3/library/gc.html#gc.freeze).

@@ -109,11 +109,11 @@ def _take(request: HttpRequest, form: SignUpForm) -> Verdict | None:
         verdict = take_in(form.email, form.newsletters, topics=form.topics, partners=form.ticked["partners"],
                           tracking=form.ticked["tracking"], shown=form.named, form=form.form, network_address=address,
                           form_age=form.age)
-    if verdict is not Verdict.TAKEN:
-        log.info("a sign-up was turned away", why=verdict.value)
-        return verdict
-    tasks.nudge_soon("sign-ups")
-    return None
+        tasks.nudge_soon("sign-ups")
+    if verdict is Verdict.TAKEN:
+        return None
+    log.info("a sign-up was turned away", why=verdict.value)
+    return verdict
 
 
 def _read_json(request: HttpRequest) -> QueryDict | None:
