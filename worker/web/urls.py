@@ -5,12 +5,12 @@ from django.urls import include, path
 from worker.web import health
 
 urlpatterns = [
+    path("", include("worker.web.public.urls")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     path("desk/", include("worker.web.newsroom.urls")),
     path("", include("worker.web.hooks.urls")),
-    path("", include("worker.web.public.urls")),
 ]
 
 handler400 = "worker.web.errors.bad_request"
