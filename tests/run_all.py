@@ -1,4 +1,4 @@
-"""`make test`: lint, the tests with a database on SQLite and on PostgreSQL, and the rest, two at a time; then a line for each."""
+"""`make test`: the tests with a database on PostgreSQL and on SQLite, lint, and the rest, two at a time; then a line for each."""
 
 import os
 import subprocess
@@ -41,24 +41,25 @@ class Check:
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
-        sqlite = Check("tests on SQLite", PYTEST, TEST_DATABASE="sqlite", DATABASE_TESTS="only")
-        beside = [
-            Check("lint", LINT, Path(folder, "lint")),
-            Check("tests on PostgreSQL", PYTEST, Path(folder, "postgres"), TEST_DATABASE="postgres", DATABASE_TESTS="only"),
-            Check("tests without either", PYTEST, Path(folder, "neither"), DATABASE_TESTS="none"),
-        ]
+        lint = Check("lint", LINT, Path(folder, "lint"))
+        postgres = Check("tests on PostgreSQL", PYTEST, TEST_DATABASE="postgres", DATABASE_TESTS="only")
+        sqlite = Check("tests on SQLite", PYTEST, Path(folder, "sqlite"), TEST_DATABASE="sqlite", DATABASE_TESTS="only")
+        neither = Check("tests without either", PYTEST, Path(folder, "neither"), DATABASE_TESTS="none")
+        beside = [sqlite, neither]
         others = Thread(target=lambda: [check.run() for check in beside], daemon=True)
         others.start()
-        sqlite.show()
-        sqlite.run()
+        lint.run()
+        lint.show()
+        postgres.show()
+        postgres.run()
         print("\n(the others run beside these; their words follow when they end)", flush=True)
         others.join()
         for check in beside:
             check.show()
     print()
-    for check in (sqlite, *beside):
+    for check in (lint, postgres, sqlite, neither):
         print(check)
-    return int(any(check.status for check in (sqlite, *beside)))
+    return int(any(check.status for check in (lint, postgres, sqlite, neither)))
 
 
 if __name__ == "__main__":

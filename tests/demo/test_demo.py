@@ -126,6 +126,7 @@ def test_sample_readers_are_never_written_to_by_a_real_sender(sample: Paper) -> 
     assert "sample readers" in done.stdout
 
 
+@pytest.mark.any_database
 def test_file_names_of_any_kind_and_a_half_written_marker_are_survived(
     service_environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -139,6 +140,7 @@ def test_file_names_of_any_kind_and_a_half_written_marker_are_survived(
     assert "from 2 feeds" in report
 
 
+@pytest.mark.any_database
 def test_a_real_paper_s_home_is_refused(service_environment: dict[str, str], tmp_path: Path) -> None:
     paper = Paper(service_environment)
     file = tmp_path / "readers.csv"
@@ -204,6 +206,7 @@ def shared_paper(service_environment: dict[str, str]) -> Paper:
     return Paper(service_environment)
 
 
+@pytest.mark.any_database
 def test_two_watermarks_are_two_stories(shared_paper: Paper) -> None:
     shared_paper.run("demo", "--feeds", str(SHARED / "2026-08-17"))
     stories = {}

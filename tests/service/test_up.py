@@ -30,6 +30,7 @@ def test_everything_starts_and_a_signal_ends_everything(up: Up) -> None:
         assert not Path(up.env["DATABASE_URL"].removeprefix("sqlite:///") + "-wal").exists(), "the file alone is the database"
 
 
+@pytest.mark.any_database
 def test_a_second_one_in_the_same_home_is_told_of_the_first(up: Up) -> None:
     up.start()
     second = up.run("up", "--port", str(free_port()))
@@ -40,6 +41,7 @@ def test_a_second_one_in_the_same_home_is_told_of_the_first(up: Up) -> None:
     assert up.get("/healthz") == 200
 
 
+@pytest.mark.any_database
 def test_commands_in_another_terminal_find_the_one_that_runs(up: Up) -> None:
     def settings_there() -> list[str]:
         code = "from worker import settings as s; print(s.BASE_URL, s.REDIS_URL)"
@@ -64,6 +66,7 @@ def test_killing_it_leaves_no_orphan_and_it_starts_again(up: Up) -> None:
     assert up.get("/readyz") == 200
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("part", ["granian", "celery:app worker", "valkey-server"])
 def test_a_part_that_dies_is_started_again(up: Up, part: str) -> None:
     up.start()
@@ -75,6 +78,7 @@ def test_a_part_that_dies_is_started_again(up: Up, part: str) -> None:
     assert up.process.poll() is None
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(("name", "value", "expected"), [
     ("REDIS_URL", "redis://:hunter2@127.0.0.1:1/0", "REDIS_URL redis://127.0.0.1:1/0 does not answer"),
     ("REDIS_URL", "nonsense", "REDIS_URL"),
@@ -93,6 +97,7 @@ def test_what_is_missing_is_one_line(up: Up, name: str, value: str, expected: st
     assert programs_of(up.home) == {}
 
 
+@pytest.mark.any_database
 def test_a_port_that_is_taken_is_one_line(up: Up) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", up.port))
@@ -103,6 +108,7 @@ def test_a_port_that_is_taken_is_one_line(up: Up) -> None:
     assert programs_of(up.home) == {}
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("part", ["worker", "beat"])
 def test_a_part_alone_needs_a_broker(up: Up, part: str) -> None:
     ended = up.run(part)

@@ -2,8 +2,6 @@
 
 import csv
 import io
-import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +11,6 @@ from tests.web.newsroom.browsers import sign_in
 from worker.storage.models import AuditEntry, Consent, Editor, Issue, Reader, Subscription
 
 ADDRESS = "/desk/readers/export/"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 def read(answer: Any) -> list[dict[str, str]]:
@@ -71,33 +68,3 @@ def test_an_unknown_newsletter_is_said_in_words(desk: Client, readers: None, edi
 
 def test_the_page_is_there_without_any_reader(desk: Client, issue: Issue) -> None:
     assert [row["email"] for row in read(desk.post(ADDRESS))] == []
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not there")
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("width", [390, 1280])
-def test_with_the_keyboard_alone(live_server: Any, approver: Editor, readers: None, editorial_file: object,
-                                 monkeypatch: pytest.MonkeyPatch, width: int) -> None:
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in the test's own thread
-    from playwright.sync_api import sync_playwright
-
-    session = sign_in(approver).cookies["sessionid"].value
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        context = browser.new_context(viewport={"width": width, "height": 800}, accept_downloads=True)
-        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-        page = context.new_page()
-        page.goto(f"{live_server.url}{ADDRESS}")
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        for _ in range(30):
-            page.keyboard.press("Tab")
-            if page.evaluate("document.activeElement.name") == "newsletter":
-                break
-        page.keyboard.press("ArrowDown")
-        page.keyboard.press("Tab")
-        with page.expect_download() as taken:
-            page.keyboard.press("Enter")
-        name, text = taken.value.suggested_filename, Path(taken.value.path()).read_text()
-        browser.close()
-    assert name.startswith("readers-aitrends-")
-    assert text.count("@example.com") == 2

@@ -1,14 +1,14 @@
 """Pages in a real browser, on a phone and on a desktop: they fit, nothing is blocked, and they work without a mouse."""
 
-import re
-import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.readers.everything import make_reader
+from tests.web.browser.hands import assert_fits, tab_to
+from tests.web.newsroom.browsers import sign_in
+from tests.wordings import join
 from worker.delivery.audience import freeze_audience, start_issue
 from worker.issues.draft import draft_issue
 from worker.press.approve import approve_issue
@@ -19,26 +19,9 @@ from worker.readers.terms import publish_terms
 from worker.storage.models import Feed, Issue, IssueState, Item, ItemState, Notice, Reader, SignUp, Story, StoryState
 from worker.web.newsroom.entry import make_entry_link
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 HOSTILE = '"><script>document.title="stolen"</script><img src=x onerror="document.title=\'stolen\'">'
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not there"),
-    pytest.mark.django_db(transaction=True),
-]
-
-
-@pytest.fixture
-def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in the test's own thread
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[
-            "--no-sandbox", "--disable-gpu", "--disable-background-networking"])
-        yield chromium
-        chromium.close()
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
@@ -66,33 +49,10 @@ def paper(editorial_file: Any, approver: Any) -> Issue:
     return draft_issue("daily")
 
 
-@pytest.fixture(params=SIZES)
-def page(request: pytest.FixtureRequest, browser: Any, live_server: Any, settings: Any) -> Iterator[Any]:
-    """A page whose console errors fail the test: a blocked style or script is one."""
-    settings.BASE_URL = live_server.url
-    settings.CSRF_TRUSTED_ORIGINS = [live_server.url]
-    width, height = SIZES[request.param]
-    context = browser.new_context(viewport={"width": width, "height": height}, base_url=live_server.url)
-    opened = context.new_page()
-    troubles: list[str] = []
-    opened.on("pageerror", lambda error: troubles.append(str(error)))
-    # A form that comes back with its mistakes is a 422, one that asks more by now a 409, which Chromium remarks on.
-    opened.on("console", lambda said: troubles.append(said.text) if said.type == "error" and not re.search("422|409", said.text)
-              else None)
-    yield opened
-    context.close()
-    assert troubles == []
-
-
-def assert_fits(page: Any) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], page.url
-    assert "stolen" not in page.title()
-
-
-@pytest.mark.parametrize("path", ["/", "/subscribe/", "/archive/", "/terms/", "/privacy/", "/corrections/"])
-def test_public_pages_fit(page: Any, paper: Issue, path: str) -> None:
-    assert page.goto(path).status == 200
-    assert_fits(page)
+def test_public_pages_fit(page: Any, paper: Issue) -> None:
+    for path in ("/", "/subscribe/", "/archive/", "/terms/", "/privacy/", "/corrections/"):
+        assert page.goto(path).status == 200
+        assert_fits(page)
 
 
 def test_the_archived_issue_fits_and_hostile_titles_are_text(page: Any, paper: Issue) -> None:
@@ -237,3 +197,18 @@ def test_an_approver_looks_a_reader_up_and_erases_them_by_keyboard(page: Any, pa
     page.keyboard.press("Enter")
     page.get_by_text(f"Reader {reader.pk} is erased").wait_for()
     assert not Reader.objects.exists()
+
+
+def test_an_approver_takes_the_list_by_keyboard(page: Any, editorial_file: Any, approver: Any) -> None:
+    join("ada@example.com")
+    page.context.add_cookies([{"name": "sessionid", "value": sign_in(approver).cookies["sessionid"].value,
+                               "domain": "localhost", "path": "/"}])
+    page.goto("/desk/readers/export/")
+    assert_fits(page)
+    tab_to(page, page.locator("[name=newsletter]"))
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    with page.expect_download() as taken:
+        page.keyboard.press("Enter")
+    assert taken.value.suggested_filename.startswith("readers-aitrends-")
+    assert "ada@example.com" in taken.value.path().read_text()

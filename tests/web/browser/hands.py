@@ -1,0 +1,23 @@
+"""What a person does with a page and sees of it."""
+
+from typing import Any
+
+
+def assert_fits(page: Any) -> None:
+    """Nothing is wider than the screen, a thumb can press every button, and no script of a story's ran."""
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], page.url
+    small = page.evaluate("""[...document.querySelectorAll('main button, main .button')]
+        .filter(one => one.checkVisibility() && one.getBoundingClientRect().height < 44).map(one => one.textContent)""")
+    assert not small, f"a thumb cannot press {small} of {page.url}"
+    assert "stolen" not in page.title()
+
+
+def tab_to(page: Any, locator: Any) -> None:
+    """Press Tab until this has the focus, as somebody without a mouse does; say which was not reached."""
+    for _ in range(60):
+        if locator.evaluate("one => one === document.activeElement"):
+            shown = locator.evaluate("one => getComputedStyle(one).outlineStyle")
+            assert shown != "none", "the focus can be seen"
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{locator} cannot be reached by keyboard")
