@@ -71,6 +71,11 @@ class Publisher(_Table):
         """Everybody whose content a partner block may carry, by the names readers agreed to."""
         return self.network + self.partners
 
+    def named_in(self, wording: str) -> tuple[str, ...]:
+        """Return those of them whom a wording names: nobody agreed to hear of another."""
+        words = " ".join(wording.split())
+        return tuple(name for name in self.all_partners if re.search(rf"(?<!\w){re.escape(' '.join(name.split()))}(?!\w)", words))
+
 
 class Newsletter(_Table):
     """One newsletter: when it is drafted, who it comes from and how much it holds."""

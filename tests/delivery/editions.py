@@ -12,6 +12,7 @@ from worker.issues.draft import draft_issue
 from worker.press.approve import approve_issue
 from worker.press.render import render_proof
 from worker.readers.addresses import address_key
+from worker.readers.terms import publish_terms
 from worker.storage.models import Editor, Issue, Reader, Subscription, SubscriptionState
 
 LEAD, CHIPS, POLICY, EVERYBODYS, SHORT_LAB = (
@@ -45,7 +46,8 @@ def draft_for_topics(file: Path) -> Issue:
 
 
 def add_offer(issue: Issue, editor: Editor) -> None:
-    """Put a partner's content into the draft."""
+    """Put a partner's content into the draft; the wording beside the readers' box names the partner."""
+    publish_terms()
     issue.refresh_from_db()
     partners.add_block(issue.pk, editor=editor, revision=issue.revision, partner="Harbour Conferences", headline=OFFER,
                        text="Speakers from forty laboratories.", url="https://conferences.example/?a=1&b=2")

@@ -92,6 +92,15 @@ def test_partners_that_change_need_a_new_version_too(write: Callable[..., Path],
         publish_terms(folder)
 
 
+def test_a_wording_that_names_one_more_partner_ends_the_older_consents(write: Callable[..., Path], editorial_file: Path) -> None:
+    publish_terms(write("Partners: Harbour Conferences.\n", kind="partners"))
+    editorial_file.write_text(editorial_file.read_text().replace('["Harbour Conferences"]', '["Harbour Conferences", "NewCo"]'))
+    with pytest.raises(ConflictError, match=r"names NewCo, which version 1\.0 did not.*set `material: true`"):
+        publish_terms(write("More partners: {partners}.\n", kind="partners", version="1.1", material="false"))
+    publish_terms(write("More partners: {partners}.\n", kind="partners", version="1.1"))
+    assert current_terms("partners").version == "1.1"
+
+
 def test_a_version_counts_from_its_day(write: Callable[..., Path]) -> None:
     write()
     publish_terms(write("Later.\n", version="2.0", effective="2026-06-01"))

@@ -1,10 +1,14 @@
 """A partner's content as an editor typed it in, a block of the draft out: labelled, and for readers who agreed to it only."""
 
+from datetime import UTC
+
+from django.utils import timezone
+
 from worker import editorial
 from worker.errors import BroadsheetError, NotFoundError
 from worker.issues.revise import open_draft
 from worker.issues.wording import clean_line, clean_url
-from worker.storage.models import Editor, Issue, PartnerBlock
+from worker.storage.models import Editor, Issue, PartnerBlock, Terms
 
 HEADLINE_LENGTH = 200
 TEXT_LENGTH = 1_000
@@ -51,6 +55,12 @@ def remove_block(issue_id: int, *, editor: Editor, revision: int, block_id: int)
     return issue
 
 
+def list_partners() -> tuple[str, ...]:
+    """Return whose content may be printed: who is named in feeds.toml, and in the wording in force beside the readers' box."""
+    wording = Terms.in_force("partners", timezone.now().astimezone(UTC).date())
+    return editorial.load().publisher.named_in(wording.wording) if wording else ()
+
+
 def _find_block(issue: Issue, block_id: int) -> PartnerBlock:
     block = issue.partner_blocks.filter(pk=block_id).first()
     if block is None:
@@ -59,10 +69,10 @@ def _find_block(issue: Issue, block_id: int) -> PartnerBlock:
 
 
 def _check_words(partner: str, headline: str, text: str, url: str) -> dict[str, str]:
-    named = editorial.load().publisher.all_partners
-    if partner not in named:
+    agreed = list_partners()
+    if partner not in agreed:
         raise BroadsheetError(f"{clean_line(partner)[:60]!r} is no partner whom readers agreed to hear of; choose one that "
-                              f"feeds.toml names under network or partners ({', '.join(named) or 'none at present'})")
+                              f"feeds.toml and the wording in force both name ({', '.join(agreed) or 'none at present'})")
     words = {"headline": clean_line(headline), "text": clean_line(text)}
     for name, most in (("headline", HEADLINE_LENGTH), ("text", TEXT_LENGTH)):
         if not 1 <= len(words[name]) <= most:

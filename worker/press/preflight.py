@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from worker import editorial
 from worker.errors import BroadsheetError
 from worker.issues.corrections import printed_with
 from worker.issues.evidence import find_placements, read_evidence, read_story_articles
+from worker.issues.partners import list_partners
 from worker.issues.wording import clean_line, clean_url
 from worker.press.blocks import find_faults, fold, fold_plain, strip_marks
 from worker.press.content import PrintedPartner, PrintedStory, print_partner, print_story
@@ -203,10 +203,10 @@ def _check_html(forms: _Forms) -> Iterator[Finding]:
 
 def _check_partners(proof: Proof, partners: list[PrintedPartner]) -> Iterator[Finding]:
     """Readers agreed to the partners named beside the box, and to content that says whose it is."""
-    named = {clean_line(name) for name in editorial.load().publisher.all_partners}
+    named = {clean_line(name) for name in list_partners()}
     said = " ".join(proof.text.split())
-    faults = [f"“{one.partner}” is not named in feeds.toml as part of the network or as a partner, so no reader agreed to its "
-              "content; take the block out" for one in partners if one.partner not in named]
+    faults = [f"“{one.partner}” is not named in feeds.toml and in the partners' wording in force, so no reader agreed to its "
+              "content; take the block out, or publish a wording that names it" for one in partners if one.partner not in named]
     faults += [f"the block of “{one.partner}” has no headline or no text; write them, or take it out"
                for one in partners if not one.headline or not one.text]
     faults += [f"the block of “{one.partner}” has no address that a mail may link to; give one that begins with https://"

@@ -10,7 +10,8 @@ from django.db.models import Count, Exists, OuterRef
 from django.utils import timezone
 
 from worker.readers.agree import list_asking
-from worker.readers.terms import KINDS, TOLD, letters_key
+from worker.readers.terms import TOLD, letters_key
+from worker.readers.terms_file import KINDS
 from worker.storage.models import (
     Consent,
     ConsentAction,

@@ -1,7 +1,5 @@
 """templates/terms/*.md in, published wordings out: rows that never change, each with its version and its hash."""
 
-import hashlib
-import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,36 +18,15 @@ from django.utils import timezone
 from worker import editorial
 from worker.editorial import Publisher
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
+from worker.readers.terms_file import VERSION, Draft, read_draft
 from worker.storage.models import Consent, Notice, Subscription, SubscriptionState, Terms
 
-KINDS = ("newsletter", "privacy", "partners", "tracking")
 BOXES = ("newsletter", "partners", "tracking")  # what stands beside a box that a reader may tick
 TOLD = ("newsletter", "privacy")  # of a new version every reader is told by mail
 SHOWN_SECONDS = 30 * 24 * 3600  # how long a form may stay open
-_SEAL, _SEP = "broadsheet.readers.terms", "."
-_KEYS = {"version", "effective", "material", "title"}
-# It stands in the address of the page and in every consent, so it is kept plain.
-_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,19}")
+_SEAL, _SEP = "broadsheet.readers.shown", "."  # a salt of its own: the seal is public, and opens nothing
 TAGS = {"h1", "h2", "h3", "h4", "p", "ul", "ol", "li", "a", "strong", "em", "br", "hr", "blockquote", "code",
          "table", "thead", "tbody", "tr", "th", "td"}
-
-
-@dataclass(frozen=True)
-class Draft:
-    """One file, read and filled in, not yet published."""
-
-    file: Path
-    kind: str
-    version: str
-    title: str
-    effective: date
-    material: bool
-    wording: str
-
-    @property
-    def sha256(self) -> str:
-        """The hash of the wording, byte for byte, as readers' consents name it."""
-        return hashlib.sha256(self.wording.encode()).hexdigest()
 
 
 def publish_terms(folder: Path | None = None, *, now: datetime | None = None) -> list[Terms]:
@@ -73,7 +50,7 @@ def publish_terms(folder: Path | None = None, *, now: datetime | None = None) ->
     # By their days, so that of two versions published at once the later one is the newer one.
     drafts.sort(key=lambda draft: (draft.kind, draft.effective))
     with transaction.atomic():
-        return [row for row, is_new in (_publish(draft, now) for draft in drafts) if is_new]
+        return [row for row, is_new in (_publish(draft, publisher, now) for draft in drafts) if is_new]
 
 
 def name_partners(publisher: Publisher) -> str:
@@ -82,7 +59,7 @@ def name_partners(publisher: Publisher) -> str:
     return "; ".join(f"{who}: {', '.join(names)}" for who, names in groups if names) or "none at present"
 
 
-def _publish(draft: Draft, now: datetime) -> tuple[Terms, bool]:
+def _publish(draft: Draft, publisher: Publisher, now: datetime) -> tuple[Terms, bool]:
     row = Terms.objects.filter(kind=draft.kind, version=draft.version).first()
     if row and (row.sha256, row.material, row.effective) == (draft.sha256, draft.material, draft.effective):
         return row, False
@@ -92,6 +69,7 @@ def _publish(draft: Draft, now: datetime) -> tuple[Terms, bool]:
             "(its text, or the publisher, partners or POSTAL_ADDRESS filled into it, has changed since): "
             "copy it to a file with a new version and put the old text back")
     _check_day(draft, now)
+    _check_partners(draft, publisher)
     row, _ = Terms.objects.update_or_create(
         kind=draft.kind, version=draft.version,
         defaults={"title": draft.title, "wording": draft.wording, "sha256": draft.sha256, "material": draft.material,
@@ -132,10 +110,21 @@ def _check_day(draft: Draft, now: datetime) -> None:
                             f"least {settings.TERMS_NOTICE_DAYS} days before it (TERMS_NOTICE_DAYS); give {first} or a later day")
 
 
+def _check_partners(draft: Draft, publisher: Publisher) -> None:
+    """Raise ConflictError for a wording that lets readers' older consents stand, but names partners they did not agree to."""
+    before = Terms.objects.filter(kind="partners").exclude(version=draft.version).first()
+    if draft.kind != "partners" or draft.material or before is None:
+        return
+    added = [name for name in publisher.named_in(draft.wording) if name not in publisher.named_in(before.wording)]
+    if added:
+        raise ConflictError(f"{draft.file}: it names {', '.join(added)}, which version {before.version} did not, so who agreed to "
+                            "that one did not agree to this: set `material: true`, and their consent ends, which they are told")
+
+
 def current_terms(kind: str = "newsletter", *, today: date | None = None) -> Terms:
     """Return the newest wording in force; raises BroadsheetError if none is published."""
     today = today or timezone.now().astimezone(UTC).date()
-    row = Terms.objects.filter(kind=kind, effective__lte=today).order_by("-effective", "-id").first()
+    row = Terms.in_force(kind, today)
     if row is None:
         raise BroadsheetError("no terms are published; run `broadsheet terms publish`")
     return row
@@ -143,7 +132,7 @@ def current_terms(kind: str = "newsletter", *, today: date | None = None) -> Ter
 
 def find_terms(version: str, kind: str = "newsletter") -> Terms:
     """Return one published wording; raises NotFoundError."""
-    row = Terms.objects.filter(kind=kind, version=version).first() if _VERSION.fullmatch(version) else None
+    row = Terms.objects.filter(kind=kind, version=version).first() if VERSION.fullmatch(version) else None
     if row is None:
         raise NotFoundError(f"there is no version {version[:20]!r} of the {kind} terms")
     return row
@@ -227,67 +216,3 @@ def render_wording(wording: str) -> str:
     """Return the Markdown as safe HTML: text, lists, tables and links, and nothing that runs or loads."""
     html = markdown.markdown(wording, extensions=["tables"], output_format="html")
     return nh3.clean(html, tags=TAGS, attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto"})
-
-
-def read_draft(file: Path, values: Mapping[str, str]) -> Draft:
-    """Read `KIND-VERSION.md`: front matter between lines of three hyphens, then Markdown with {values} to fill in.
-
-    Raises BroadsheetError naming the file, what is wrong and what is allowed.
-    """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BroadsheetError(f"{file}: cannot be read ({error}); save it as UTF-8 text") from error
-    kind = file.stem.partition("-")[0]
-    if kind not in KINDS:
-        raise BroadsheetError(f"{file}: the file's name must begin with one of: {', '.join(KINDS)}")
-    front, wording = _split_front_matter(file, text)
-    return Draft(file=file, kind=kind, version=_read_version(file, front["version"]), title=front["title"][:200],
-                 effective=_read_date(file, front["effective"]), material=_read_flag(file, front["material"]),
-                 wording=_fill(file, wording, values))
-
-
-def _split_front_matter(file: Path, text: str) -> tuple[dict[str, str], str]:
-    head, opened, rest = text.removeprefix("\ufeff").replace("\r\n", "\n").partition("---\n")
-    block, closed, wording = rest.partition("\n---\n")
-    if head.strip() or not opened or not closed or not wording.strip():
-        raise BroadsheetError(f"{file}: begin with a block between two lines of `---` "
-                              f"that gives {', '.join(sorted(_KEYS))}, then the wording")
-    front: dict[str, str] = {}
-    for number, line in enumerate(block.splitlines(), start=2):
-        key, colon, value = line.partition(":")
-        if line.strip() and (not colon or key.strip() not in _KEYS):
-            raise BroadsheetError(f"{file}:{number}: {line.strip()[:60]!r} is not known; "
-                                  f"allowed: {', '.join(sorted(_KEYS))}")
-        if line.strip():
-            front[key.strip()] = value.strip().strip("\"'")
-    for key in sorted(_KEYS):
-        if not front.get(key):
-            raise BroadsheetError(f"{file}: {key} is missing in the block at the top")
-    return front, wording.strip() + "\n"
-
-
-def _read_version(file: Path, text: str) -> str:
-    if not _VERSION.fullmatch(text):
-        raise BroadsheetError(f"{file}: version {text!r}: give 1 to 20 letters, digits, dots or hyphens, such as 1.1")
-    return text
-
-
-def _read_date(file: Path, text: str) -> date:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
-    except ValueError as error:
-        raise BroadsheetError(f"{file}: effective {text!r}: give a date such as 2026-11-01") from error
-
-
-def _read_flag(file: Path, text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise BroadsheetError(f"{file}: material {text!r}: give true or false")
-    return text.lower() == "true"
-
-
-def _fill(file: Path, wording: str, values: Mapping[str, str]) -> str:
-    unknown = sorted(set(re.findall(r"\{([a-z_]+)\}", wording)) - set(values))
-    if unknown:
-        raise BroadsheetError(f"{file}: {{{unknown[0]}}} is not known; allowed: {', '.join(sorted(values))}")
-    return re.sub(r"\{([a-z_]+)\}", lambda match: values[match[1]], wording)

@@ -11,11 +11,18 @@ from worker.delivery.audience import freeze_audience, start_issue
 from worker.issues.draft import draft_issue
 from worker.press.preflight import Finding, check_proof
 from worker.press.render import render_proof, render_welcome
+from worker.readers.terms import publish_terms
 from worker.storage.models import OPENED, AuditEntry, Delivery, Issue, Measurement, PartnerBlock, Placement
 
 pytestmark = pytest.mark.django_db
 GOOD = {"partner": "Harbour Conferences", "headline": OFFER, "text": "Forty  speakers.\r\nFree coffee.",
         "url": "https://conferences.example/"}
+
+
+@pytest.fixture(autouse=True)
+def _published(db: None, editorial_file: Path) -> None:
+    """The wording beside the readers' box names Harbour Conferences."""
+    publish_terms()
 
 
 def add(browser: Client, issue: Issue, *, htmx: bool = False, **words: object) -> object:
@@ -90,10 +97,21 @@ def test_a_partner_no_longer_named_stops_the_issue(issue: Issue, desk: Client, e
     editorial_file.write_text(editorial_file.read_text().replace('"Harbour Conferences"', '"Another Partner"'))
     found = find(issue)
     assert (found.ok, found.blocking) == (False, True)
-    assert found.message.startswith("“Harbour Conferences” is not named in feeds.toml")
+    assert found.message.startswith("“Harbour Conferences” is not named in feeds.toml and in the partners' wording in force")
     answer = desk.post(f"/desk/issues/{issue.pk}/approve/", {"proof_sha256": render_proof(issue).sha256, "send": "later"})
     assert answer.status_code == 422
-    assert "not named in feeds.toml any more" in answer.text
+    assert "not named in feeds.toml and the wording in force" in answer.text
+
+
+def test_a_partner_whom_the_wording_does_not_name_yet_cannot_be_printed(issue: Issue, desk: Client, editorial_file: Path) -> None:
+    """What readers agreed to names its partners: a line more in feeds.toml is nobody's consent."""
+    editorial_file.write_text(editorial_file.read_text().replace('["Harbour Conferences"]', '["Harbour Conferences", "NewCo"]'))
+    answer = add(desk, issue, partner="NewCo")
+    assert answer.status_code == 422  # type: ignore[attr-defined]
+    assert "no partner whom readers agreed to hear of" in unescape(answer.text)  # type: ignore[attr-defined]
+    add(desk, issue)
+    PartnerBlock.objects.update(partner="NewCo")
+    assert "“NewCo” is not named" in find(issue).message
 
 
 @pytest.mark.parametrize(("values", "words"), [

@@ -50,6 +50,15 @@ def given() -> list[tuple[str, str, str, str]]:
     return [(row.version, row.wording_sha256, row.method, row.form) for row in Consent.objects.filter(action="given")]
 
 
+def test_what_a_form_shows_is_no_link_and_a_link_is_not_what_a_form_shows(browser: Client, ada: Reader) -> None:
+    terms = publish(effective=TODAY + 20 * DAY)
+    seal = seal_shown({"newsletter": terms})
+    assert browser.get(f"/terms/agree/{seal}/").status_code == 404
+    link = path_of(ada, terms)
+    assert browser.post(link, {"shown": link.strip("/").rpartition("/")[2]}).status_code == 422
+    assert given() == []
+
+
 @pytest.mark.parametrize("slash", ["/", ""])
 def test_a_reader_reads_what_changes_and_agrees(browser: Client, ada: Reader, slash: str) -> None:
     terms = publish(effective=TODAY + 20 * DAY)

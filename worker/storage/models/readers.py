@@ -66,12 +66,17 @@ class Terms(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.version}"
 
+    @classmethod
+    def in_force(cls, kind: str, day: date) -> "Terms | None":
+        """Return the newest wording of a kind that is in force on a day (UTC)."""
+        return cls.objects.filter(kind=kind, effective__lte=day).order_by("-effective", "-id").first()
+
 
 class Reader(models.Model):
     """A person who asked for a newsletter."""
 
     email = models.EmailField(max_length=254)  # as it is written to
-    email_key = models.CharField(max_length=254, unique=True)  # case-folded: one person, one row
+    email_key = models.CharField(max_length=254, unique=True)  # in lower case: one address, one row
     mailbox = models.CharField(max_length=254, null=True)  # what its provider takes the key for, if for another
     name = models.CharField(max_length=120, blank=True)
     partners = models.BooleanField(default=False)  # the ledger's last word on each purpose, kept for fast selection

@@ -10,6 +10,7 @@ from worker.delivery.deliver import status
 from worker.delivery.measuring import Measured, count_measured
 from worker.editorial import Newsletter
 from worker.errors import BroadsheetError, NotFoundError
+from worker.issues.partners import list_partners
 from worker.issues.timetable import deadline
 from worker.press.preflight import Finding
 from worker.press.proof import Proof
@@ -158,7 +159,7 @@ def read_sheet(issue: Issue, *, trouble: str = "", kept: Kept | None = None) -> 
         findings=findings, edition=edition, audience=audience, slices=slices,
         corrections=list(issue.corrections.select_related("made_by")),
         left_out=_read_left_out(issue, [story.placement.story_id for story in (*printed, *dropped)]),
-        partners=partners, partner_names=known.publisher.all_partners, new_partner=_show_partner(None, kept),
+        partners=partners, partner_names=list_partners(), new_partner=_show_partner(None, kept),
         topics=_list_topics(printed), measured=count_measured(issue.pk) if issue.started_at else None, trouble=trouble, kept=kept,
         retitle=kept.values if kept and kept.form == "retitle" else titles,
     )

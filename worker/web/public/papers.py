@@ -7,7 +7,6 @@ from django.views.decorators.http import require_safe
 
 from worker.readers.differences import compare_wordings, gather_stretches
 from worker.readers.terms import (
-    KINDS,
     TOLD,
     current_terms,
     find_before,
@@ -16,6 +15,7 @@ from worker.readers.terms import (
     render_wording,
     terms_path,
 )
+from worker.readers.terms_file import KINDS
 from worker.storage.models import Terms
 from worker.storage.models.readers import today
 
