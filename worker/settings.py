@@ -41,6 +41,10 @@ def read_base_url() -> str:
 
 
 _DATABASES = {"sqlite", "postgres", "postgresql", "psql", "pgsql"}
+# A PostgreSQL that is cut off without a word is given up 15 seconds after something was sent to it, and after 45 where an answer is
+# waited for. The kernel would take a quarter of an hour, or two hours, and one thread may wait there for many. These are options of
+# this side's sockets, of which a pooler sees nothing (https://www.postgresql.org/docs/current/libpq-connect.html).
+_LOST_SERVER = {"tcp_user_timeout": 15_000, "keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3}  # ms, s, s
 
 
 def read_database(home: Path) -> dict[str, object]:
@@ -58,7 +62,7 @@ def read_database(home: Path) -> dict[str, object]:
         database["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": read_number("DATABASE_WAIT_SECONDS", 30, 1, 300),
                                "init_command": "PRAGMA journal_mode=WAL;"}
     elif engine.endswith("postgresql"):
-        database["OPTIONS"] = {**database.get("OPTIONS", {}), "connect_timeout": 10}
+        database["OPTIONS"] = {**_LOST_SERVER, **database.get("OPTIONS", {}), "connect_timeout": 10}
         database["CONN_HEALTH_CHECKS"] = True
     else:
         raise BroadsheetError("DATABASE_URL: only sqlite:///file and postgres://user:password@host/name are supported")
@@ -236,6 +240,7 @@ LOGIN_REDIRECT_URL = "/desk/"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "worker.web.public.guards.countable_address"
 AXES_LOCKOUT_TEMPLATE = "web/desk/locked.html"
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False

@@ -1,5 +1,6 @@
 """Sign-ups that come at once are counted and stored together: none is lost or stored twice, and a bad one is its sender's alone."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +15,7 @@ from django.db.backends.utils import CursorWrapper
 from worker.readers import intake, shield
 from worker.readers.shield import Verdict
 from worker.storage.models import AuditEntry, SignUp
+from worker.web.unavailable import is_unavailable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -82,27 +84,39 @@ def test_one_that_cannot_be_stored_loses_no_other(transactional_db: None) -> Non
 
 
 def test_a_database_that_fails_is_told_to_everyone(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As when the disk is full, or the server ends in the middle."""
+    """As when the disk is full, or the server ends in the middle; to each in words of its own, with the driver's behind them."""
     execute = CursorWrapper.execute
 
     def fail(cursor: Any, sql: str, params: Any = None) -> Any:
         if "a@example.com" in str(params):
-            raise OperationalError("disk I/O error")
+            raise OperationalError("disk I/O error") from sqlite3.OperationalError("disk I/O error")
         return execute(cursor, sql, params)
 
     monkeypatch.setattr(CursorWrapper, "execute", fail)
     with gathered(("a@example.com",), ("b@example.com",), ("c@example.com",)) as asked:
-        assert [type(one.exception(timeout=30)) for one in asked] == [OperationalError] * 3
+        errors = [one.exception(timeout=30) for one in asked]
+    assert [str(error) for error in errors] == ["disk I/O error"] * 3
+    assert len({id(error) for error in errors}) == 3, "what one thread does to its error is not seen in another's"
+    assert all(is_unavailable(error) and isinstance(error.__cause__, sqlite3.Error) for error in errors)
     monkeypatch.undo()
     assert [row.email for row in SignUp.objects.all()] == ["first@example.com"]
 
 
-@pytest.mark.parametrize("error", [ValueError("a setting nobody can use"), RuntimeError("no thread to be had")])
+class OddError(Exception):
+    """One that cannot be made anew from its `args`."""
+
+    def __init__(self, part: str, *, why: str) -> None:
+        super().__init__(f"{part}: {why}")
+        self.why = why
+
+
+@pytest.mark.parametrize("error", [ValueError("a setting nobody can use"), OddError("threads", why="none to be had")])
 def test_who_cannot_be_counted_is_not_let_in(transactional_db: None, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(_: Any) -> None:
         raise error
 
     with gathered(("a@example.com",), ("b@example.com",)) as asked:
         monkeypatch.setattr(shield._Counts, "add", lambda self, visits: fail(visits) if len(visits) > 1 else [1])
-        assert [type(one.exception(timeout=30)) for one in asked] == [type(error)] * 2
+        told = [one.exception(timeout=30) for one in asked]
+    assert [(type(one), str(one), vars(one)) for one in told] == [(type(error), str(error), vars(error))] * 2
     assert [row.email for row in SignUp.objects.all()] == ["first@example.com"]

@@ -43,10 +43,21 @@ def take_in(email: str, newsletters: Sequence[str], *, topics: Sequence[str], pa
         form=form, network_address=network_address, shown=shown))
     _visitors.join(one)
     if one.error is not None:
-        raise one.error
+        raise _own_copy(one.error)
     if one.verdict is Verdict.TAKEN and not one.stored:
         _insert([one.row])
     return one.verdict
+
+
+def _own_copy(error: Exception) -> Exception:
+    """Return one visitor's own of an error that many share: what a thread raises it changes, its traceback for one.
+
+    Made without the error's own constructor, which may ask for more than the words that `args` keeps. The cause goes with it.
+    """
+    own = type(error).__new__(type(error), *error.args)
+    own.__dict__.update(error.__dict__)
+    own.__cause__ = error.__cause__
+    return own.with_traceback(error.__traceback__)
 
 
 def _take(visitors: Sequence[_Visitor]) -> None:

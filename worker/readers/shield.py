@@ -4,12 +4,12 @@ The counts live in Redis, where all web processes share them. While Redis does n
 each process then lets the limits through once, which is more than wanted and still a limit.
 """
 
-import ipaddress
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from threading import Lock
 
 import structlog
@@ -29,20 +29,28 @@ HASTY_COST = 5
 HERE_FACTOR = 10
 HOUR = 3600  # seconds
 REST_SECONDS = 10.0  # how long a Redis that did not answer is not asked again: a visitor must not wait for its time-out
-# KEYS: everybody's count, then each visitor's network's. ARGV: an hour in seconds, then each one's cost and its network's limit.
-# A count's hour begins with what is first added to it (https://valkey.io/commands/incr/, "rate limiter").
+# Who is given a /48, as sites are (RFC 6177), has 65,536 /64s: counted by these alone, a hundred of them would close sign-up for
+# everybody. Some providers put many households into one, so it may send more than one network: a twentieth of what all may.
+WIDER_FACTOR = 5
+NO_PLACE = -1
+# KEYS: everybody's count, then each visitor's network's and its wider network's (the same where there is none).
+# ARGV: an hour in seconds, WIDER_FACTOR, then each one's cost, its network's limit, and the places it takes among all.
+# A count's hour begins with what is first added to it (https://valkey.io/commands/incr/, "rate limiter"); one that was left without
+# an end, by whatever hand, gets one.
 _COUNT = """
 local function add(key, amount)
   local count = redis.call('INCRBY', key, amount)
-  if count == amount then redis.call('EXPIRE', key, ARGV[1]) end
+  if redis.call('TTL', key) < 0 then redis.call('EXPIRE', key, ARGV[1]) end
   return count
 end
-local places = {}
-for i = 2, #KEYS do
-  local cost, limit = tonumber(ARGV[2 * i - 2]), tonumber(ARGV[2 * i - 1])
-  places[i - 1] = add(KEYS[i], cost) <= limit and add(KEYS[1], 1) or 0
+local answers = {}
+for i = 1, (#KEYS - 1) / 2 do
+  local network, wider = KEYS[2 * i], KEYS[2 * i + 1]
+  local cost, limit, places = tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1]), ARGV[3 * i + 2]
+  local may = add(network, cost) <= limit and (wider == network or add(wider, cost) <= limit * ARGV[2])
+  answers[i] = may and add(KEYS[1], places) or -1
 end
-return places
+return answers
 """
 
 
@@ -59,8 +67,10 @@ class Visit:
     """One more sign-up: whom it counts for and as how many, how many its network may send, and what becomes of it once counted."""
 
     network: str
+    wider: str  # the network of that network; the same again for an IPv4 address
     cost: int
     limit: int
+    places: int  # that it takes among all: none if nothing of it is kept
     verdict: Verdict | None = None
 
 
@@ -73,10 +83,10 @@ class _Counts:
         self._rest_until = 0.0
 
     def add(self, visits: Sequence[Visit]) -> list[int]:
-        """Return the place of each visit among all of the hour; 0 for one too many of its network, which takes no place."""
+        """Return the place of each visit among all of the hour; NO_PLACE for one too many of its network, which takes none."""
         if self._count_there and time.monotonic() >= self._rest_until:
-            keys = [f"sign-ups/{name}" for name in ("all", *(visit.network for visit in visits))]
-            numbers = [HOUR, *(number for visit in visits for number in (visit.cost, visit.limit))]
+            keys = [f"sign-ups/{name}" for name in ("all", *(name for visit in visits for name in (visit.network, visit.wider)))]
+            numbers = [HOUR, WIDER_FACTOR, *(number for one in visits for number in (one.cost, one.limit, one.places))]
             try:
                 return list(self._count_there(keys, numbers))
             except RedisError as error:
@@ -85,20 +95,24 @@ class _Counts:
         return [self._add_here(visit) for visit in visits]
 
     def _add_here(self, visit: Visit) -> int:
-        return self._here.incr("all", HOUR) if self._here.incr(visit.network, HOUR, visit.cost) <= visit.limit else 0
+        may = self._here.incr(visit.network, HOUR, visit.cost) <= visit.limit and (
+            visit.wider == visit.network or self._here.incr(visit.wider, HOUR, visit.cost) <= visit.limit * WIDER_FACTOR)
+        return self._here.incr("all", HOUR, visit.places) if may else NO_PLACE
 
 
 def _connect(url: str) -> Redis:
     return Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1, retry=Retry(NoBackoff(), 0))
 
 
-def visit_from(network_address: str | None, *, form_age: float) -> Visit:
-    """Return a visit that is not counted yet; its form is `form_age` seconds old."""
-    network = network_of(network_address)
-    # From this machine itself come programs of its operator, or everybody, through a proxy that TRUST_PROXY does not name.
-    is_here = network in ("unknown", "::/64") or network.startswith("127.")
-    return Visit(network, cost=HASTY_COST if form_age < HASTY_SECONDS and not is_here else 1,
-                 limit=settings.SIGNUP_NETWORK_LIMIT * (HERE_FACTOR if is_here else 1))
+def visit_from(network_address: str | None, *, form_age: float, is_kept: bool = True) -> Visit:
+    """Return a visit that is not counted yet; its form is `form_age` seconds old (below 0 where two machines' clocks differ)."""
+    ip = _read_address(network_address)
+    # From this machine itself come programs of its operator, or everybody, through a proxy that TRUST_PROXY does not name. Where it
+    # does, somebody without an address is only a visitor whose address is not to be known.
+    is_here = ip.is_loopback if ip else not settings.TRUST_PROXY
+    is_hasty = 0 <= form_age < HASTY_SECONDS and not is_here
+    return Visit(_network_of(ip, 64), _network_of(ip, 48), cost=HASTY_COST if is_hasty else 1,
+                 limit=settings.SIGNUP_NETWORK_LIMIT * (HERE_FACTOR if is_here else 1), places=int(is_kept))
 
 
 def judge(visits: Sequence[Visit]) -> None:
@@ -109,14 +123,14 @@ def judge(visits: Sequence[Visit]) -> None:
     limit = settings.SIGNUP_TOTAL_LIMIT
     places = _counts(settings.REDIS_URL).add(visits)
     for visit, place in zip(visits, places, strict=True):
-        visit.verdict = Verdict.NETWORK_FULL if not place else Verdict.TAKEN if place <= limit else Verdict.ALL_FULL
-    if limit + 1 in places:
+        visit.verdict = Verdict.NETWORK_FULL if place == NO_PLACE else Verdict.TAKEN if place <= limit else Verdict.ALL_FULL
+    if any(place == limit + 1 and visit.places for visit, place in zip(visits, places, strict=True)):
         _raise_alarm()
 
 
-def admit(network_address: str | None, *, form_age: float) -> Verdict:
-    """Count one more sign-up by itself, and say whether it may be taken."""
-    visit = visit_from(network_address, form_age=form_age)
+def admit_unkept(network_address: str | None, *, form_age: float) -> Verdict:
+    """Count a sign-up of which nothing is kept, for its network alone, and say what the visitor is told."""
+    visit = visit_from(network_address, form_age=form_age, is_kept=False)
     judge([visit])
     assert visit.verdict
     return visit.verdict
@@ -135,15 +149,19 @@ def _counts(url: str) -> _Counts:
         return _make_counts(url)
 
 
-def network_of(address: str | None) -> str:
-    """Return what one visitor can be told by: an IPv4 address, or an IPv6 /64 (RFC 6177: a site has at least one)."""
+def _read_address(address: str | None) -> IPv4Address | IPv6Address | None:
     try:
-        ip = ipaddress.ip_address(address or "")
+        ip = ip_address(address or "")
     except ValueError:
-        return "unknown"
-    if isinstance(ip, ipaddress.IPv4Address):
-        return str(ip)
-    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
+        return None
+    return getattr(ip, "ipv4_mapped", None) or ip
+
+
+def _network_of(ip: IPv4Address | IPv6Address | None, prefix: int) -> str:
+    """Return what visitors can be told by: an IPv4 address, or an IPv6 /64 or /48 (RFC 6177: a site has at least the first)."""
+    if isinstance(ip, IPv6Address):
+        return str(ip_network((ip, prefix), strict=False))
+    return str(ip or "unknown")
 
 
 def _raise_alarm() -> None:

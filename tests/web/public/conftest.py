@@ -1,7 +1,8 @@
 """A browser without script, published terms, an issue that went out, and a reader, for the tests of the public pages."""
 
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -57,6 +58,56 @@ def sign_up(browser: Any, fill_in: Callable[..., Any]) -> Callable[..., Any]:
         return browser.get(answer.headers["Location"]) if answer.status_code == 303 else answer
 
     return send
+
+
+@pytest.fixture
+def finish_nudges() -> Callable[[], None]:
+    """Return a function that waits until nobody is about to wake a worker."""
+    def wait() -> None:
+        for thread in threading.enumerate():
+            if isinstance(thread, threading.Timer):
+                thread.join(30)
+
+    return wait
+
+
+@pytest.fixture
+def fresh_counts(settings: Any, redis_url: str, finish_nudges: Callable[[], None]) -> Iterator[None]:
+    """Begin with nothing counted, in a real Valkey, and leave no nudge behind."""
+    import redis
+
+    from worker.readers import shield
+
+    finish_nudges()
+    redis.Redis.from_url(redis_url).flushdb()
+    shield._make_counts.cache_clear()
+    settings.REDIS_URL = redis_url
+    yield
+    finish_nudges()
+    shield._make_counts.cache_clear()
+
+
+@pytest.fixture
+def send(terms: Any) -> Callable[..., Any]:
+    """Return a function that posts the form from a network address, its wordings shown some time ago."""
+    from django.test import Client
+
+    page = Client().get("/subscribe/").content.decode()
+    seal = re.search(r'name="shown" value="([^"]+)"', page)[1]  # type: ignore[index]
+
+    def post(email: str = "ada@example.com", address: str = "192.0.2.1", client: Any = None, **fields: Any) -> Any:
+        return (client or Client(REMOTE_ADDR=address)).post("/subscribe/", {
+            "email": email, "newsletters": "daily", "agree": "on", "shown": seal, **fields})
+
+    return post
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if every form had been read before it was sent."""
+    from worker.readers import shield
+
+    monkeypatch.setattr(shield, "HASTY_SECONDS", 0)
 
 
 @pytest.fixture

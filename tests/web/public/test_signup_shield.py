@@ -4,8 +4,7 @@ import contextlib
 import json
 import re
 import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -14,54 +13,13 @@ from django.test import Client
 
 from tests.confirming import confirm
 from worker import tasks
-from worker.readers import shield
 from worker.readers.links import sign_link
-from worker.readers.shield import network_of
 from worker.readers.subscribe import decide_sign_ups
 from worker.readers.suppress import suppress
 from worker.storage.models import AuditEntry, Notice, Reader, SignUp
 
+pytestmark = pytest.mark.usefixtures("fresh_counts")
 DEAD = "redis://127.0.0.1:9/0"
-
-
-@pytest.fixture(autouse=True)
-def fresh_counts(settings: Any, redis_url: str) -> Iterator[None]:
-    """Begin with nothing counted, in a real Valkey, and leave no nudge behind."""
-    import redis
-
-    finish_nudges()
-    redis.Redis.from_url(redis_url).flushdb()
-    shield._make_counts.cache_clear()
-    settings.REDIS_URL = redis_url
-    yield
-    finish_nudges()
-    shield._make_counts.cache_clear()
-
-
-def finish_nudges() -> None:
-    """Wait until nobody is about to wake a worker."""
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.join(30)
-
-
-@pytest.fixture
-def send(terms: Any) -> Callable[..., Any]:
-    """Return a function that posts the form from a network address, its wordings shown some time ago."""
-    page = Client().get("/subscribe/").content.decode()
-    seal = re.search(r'name="shown" value="([^"]+)"', page)[1]  # type: ignore[index]
-
-    def post(email: str = "ada@example.com", address: str = "192.0.2.1", **fields: Any) -> Any:
-        return Client(REMOTE_ADDR=address).post("/subscribe/", {
-            "email": email, "newsletters": "daily", "agree": "on", "shown": seal, **fields})
-
-    return post
-
-
-@pytest.fixture
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if every form had been read before it was sent."""
-    monkeypatch.setattr(shield, "HASTY_SECONDS", 0)
 
 
 @pytest.mark.parametrize("url", ["", DEAD, "valkey"])
@@ -81,7 +39,7 @@ def test_a_network_that_signs_up_too_many_is_asked_to_wait(send: Callable[..., A
 
 
 def test_a_redis_that_takes_calls_and_never_answers_loses_no_sign_up(
-    send: Callable[..., Any], settings: Any, unhurried: None, monkeypatch: pytest.MonkeyPatch
+    send: Callable[..., Any], settings: Any, unhurried: None, monkeypatch: pytest.MonkeyPatch, finish_nudges: Callable[[], None]
 ) -> None:
     """Counting and waking the worker each try it once; then it is left alone, and the next visitors do not wait for it."""
     monkeypatch.setattr(tasks, "_silent_until", 0.0)
@@ -105,26 +63,6 @@ def count_calls(server: socket.socket) -> int:
             server.accept()[0].close()
             calls += 1
     return calls
-
-
-def test_many_addresses_of_one_ipv6_network_count_as_one(send: Callable[..., Any], settings: Any, unhurried: None) -> None:
-    settings.SIGNUP_NETWORK_LIMIT = 2
-    codes = [send(f"a{n}@example.com", f"2001:db8:1:2::{n + 1:x}").status_code for n in range(3)]
-    assert codes == [303, 303, 429]
-
-
-@pytest.mark.parametrize(("address", "network"), [
-    ("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("::ffff:192.0.2.7", "192.0.2.7"),
-    ("::1", "::/64"), (None, "unknown"), ("nonsense", "unknown")])
-def test_what_counts_as_one_network(address: str | None, network: str) -> None:
-    assert network_of(address) == network
-
-
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", ""])
-def test_this_machine_itself_may_send_ten_times_as_many(send: Callable[..., Any], settings: Any, address: str) -> None:
-    """A proxy whose operator forgot TRUST_PROXY must not shut everybody out after a handful."""
-    settings.SIGNUP_NETWORK_LIMIT = 1
-    assert [send(f"a{n}@example.com", address).status_code for n in range(11)] == [303] * 10 + [429]
 
 
 def test_a_flood_closes_the_form_and_raises_one_alarm(send: Callable[..., Any], settings: Any, unhurried: None,

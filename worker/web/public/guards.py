@@ -51,8 +51,14 @@ def wants_json(request: HttpRequest) -> bool:
 
 
 def network_address(request: HttpRequest) -> str | None:
-    """Return the address the request came from; None if the server does not say (a Unix socket)."""
+    """Return the address the request came from; None if it is not to be known (a Unix socket, a proxy that does not say)."""
     try:
         return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
     except ValueError:
         return None
+
+
+def countable_address(request: HttpRequest) -> str:
+    """Return the address that failed sign-ins are counted by. All without one share the unspecified one (RFC 4291 section 2.5.2):
+    attempts that are stored without any are not found again, and nobody would be locked out."""
+    return network_address(request) or "::"

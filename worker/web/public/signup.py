@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from worker import tasks
 from worker.readers.intake import take_in
-from worker.readers.shield import Verdict, admit
+from worker.readers.shield import Verdict, admit_unkept
 from worker.readers.terms import seal_shown
 from worker.web.public.archive import latest_issue, lay_out
 from worker.web.public.forms import SignUpForm, published_wordings
@@ -104,12 +104,13 @@ def _take(request: HttpRequest, form: SignUpForm) -> Verdict | None:
     """Keep the sign-up, unless a machine filled in what people do not see; return why not if there are too many."""
     address = network_address(request)
     if form.is_by_machine:
-        verdict = admit(address, form_age=form.age)
+        verdict = admit_unkept(address, form_age=form.age)
     else:
         verdict = take_in(form.email, form.newsletters, topics=form.topics, partners=form.ticked["partners"],
                           tracking=form.ticked["tracking"], shown=form.named, form=form.form, network_address=address,
                           form_age=form.age)
-        tasks.nudge_soon("sign-ups")
+        if verdict is Verdict.TAKEN:
+            tasks.nudge_soon("sign-ups")
     if verdict is Verdict.TAKEN:
         return None
     log.info("a sign-up was turned away", why=verdict.value)
