@@ -56,7 +56,7 @@ def test_one_address_becomes_one_reader_s(transactional_db: None, terms: Terms) 
                                        details={"open": True})
         tokens += [sign_link("address", reader=reader.pk, notice=notice.pk)] * 3
     left = list(tokens)
-    states = [done.state for done in _at_once(lambda: move(left.pop()))]
+    states = [done.state for done in _at_once(lambda: move(left.pop(), "new@example.com"))]
     assert sorted(states) == ["done"] * 3 + ["taken"] * 3
     assert Reader.objects.filter(email="new@example.com").count() == 1
     assert Notice.objects.filter(kind="moved").count() == 1

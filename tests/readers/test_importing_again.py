@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection, connections
 
+from tests.readers.everything import columns_with
 from worker.errors import BroadsheetError, ConflictError
 from worker.readers import importing
 from worker.readers.importing import BATCH, Refusal, import_readers, look
 from worker.readers.leaving import leave
+from worker.readers.retention import retain
 from worker.readers.subscribe import sign_up
 from worker.storage.models import AuditEntry, Consent, ImportRun, Reader, Subscription, Terms
 
@@ -108,8 +111,17 @@ def test_each_import_is_in_the_audit_log(people: Path) -> None:
     begun, ended = AuditEntry.objects.order_by("id")
     assert [(one.actor, one.action, one.subject) for one in (begun, ended)] == [
         ("operator", "begin import", "newsletter daily"), ("operator", "import", "newsletter daily")]
-    assert ended.detail == {"file": "people.csv", "sha256": ImportRun.objects.get().sha256, "source": SOURCE,
-                            "imported": ROWS - 4, "already": 1, "refused": 3}
+    run = ImportRun.objects.get()
+    assert ended.detail == {"run": run.pk, "sha256": run.sha256, "source": SOURCE, "imported": ROWS - 4, "already": 1, "refused": 3}
+
+
+def test_the_name_of_the_file_stays_nowhere_for_good(tmp_path: Path) -> None:
+    file = tmp_path / "friends-of-ada.csv"
+    file.write_text("email\nbob@example.com\n")
+    take(file)
+    assert columns_with("friends-of-ada") == {"storage_importrun.name"}
+    retain(now=datetime.now(UTC) + timedelta(days=397))
+    assert columns_with("friends-of-ada") == set()
 
 
 def test_looking_writes_nothing(people: Path, terms: Terms) -> None:

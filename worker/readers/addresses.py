@@ -4,36 +4,17 @@ import difflib
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import idna
 from email_validator import EmailNotValidError, validate_email
 
 from worker.errors import BroadsheetError
+from worker.readers.providers import is_provider, read_mailbox
 
-
-@dataclass(frozen=True)
-class _Provider:
-    """How a provider reads what stands before the @. `home` is the domain under which all of its own are one."""
-
-    home: str
-    ignored: str = ""  # signs that make no difference
-    tag: str = "+"  # what follows it makes no difference
-
-
-# Readers' rows hold what follows from these (Reader.mailbox): a change here needs a migration that works it out anew.
-# https://support.google.com/mail/answer/7436150 and /10313; https://proton.me/support/addresses-and-aliases;
-# https://support.microsoft.com/office/add-or-remove-an-email-alias; https://support.apple.com/guide/icloud (plus signs);
-# https://www.fastmail.help/hc/en-us/articles/360060591053; https://yandex.com/support/id/data/email-addresses
-_PROVIDERS: dict[str, _Provider] = {
-    **dict.fromkeys(("gmail.com", "googlemail.com"), _Provider("gmail.com", ".")),
-    **dict.fromkeys(("proton.me", "protonmail.com", "protonmail.ch", "pm.me"), _Provider("proton.me", ".-_")),
-    **dict.fromkeys(("icloud.com", "me.com", "mac.com"), _Provider("icloud.com")),
-    **dict.fromkeys(("yandex.com", "yandex.ru", "ya.ru"), _Provider("yandex.com", ".-")),
-    **{domain: _Provider(domain) for domain in
-       ("outlook.com", "hotmail.com", "live.com", "msn.com", "fastmail.com", "fastmail.fm")},
-}
-_WELL_KNOWN = (*_PROVIDERS, "yahoo.com", "yahoo.co.uk", "hotmail.co.uk", "btinternet.com", "comcast.net", "verizon.net",
+_WELL_KNOWN = ("gmail.com", "googlemail.com", "proton.me", "protonmail.com", "protonmail.ch", "pm.me", "icloud.com", "me.com",
+               "mac.com", "yandex.com", "yandex.ru", "ya.ru", "outlook.com", "hotmail.com", "live.com", "msn.com", "fastmail.com",
+               "fastmail.fm", "yahoo.com", "yahoo.co.uk", "hotmail.co.uk", "btinternet.com", "comcast.net", "verizon.net",
                "web.de", "gmx.de", "gmx.net", "t-online.de", "orange.fr", "laposte.net", "libero.it", "naver.com", "qq.com",
                "163.com", "zoho.com", "mail.com", "email.com", "ymail.com", "aol.com")
 LONGEST = 254  # RFC 5321 4.5.3.1.3, less the angle brackets
@@ -41,12 +22,12 @@ LONGEST = 254  # RFC 5321 4.5.3.1.3, less the angle brackets
 
 @dataclass(frozen=True)
 class Address:
-    """`email` is written to (NFC; its domain in lower case and IDNA, as relays want it); `key` is it case-folded."""
+    """`email` is written to (NFC; its domain in lower case and IDNA, as relays want it); `key` is it in lower case."""
 
     email: str
     key: str
 
-    @property
+    @cached_property
     def mailbox(self) -> str | None:
         """Return what the provider takes the key for, as Reader keeps it: None if that is the key itself."""
         mailbox = mailbox_of(self.key)
@@ -75,11 +56,14 @@ def read_address(text: str) -> Address:
 
 
 def address_key(email: str) -> str:
-    """Return what all spellings of one address share: NFC, case-folded, its domain in IDNA. Never raises."""
+    """Return what all spellings of one address share: NFC, in lower case, its domain in IDNA. Never raises.
+
+    Not case-folded: that makes strasse of straße, and they may be two people, or two domains.
+    """
     if email.isascii():  # nearly all are; what follows would leave this to be done
         return email.strip().lower()
     local, at, domain = unicodedata.normalize("NFC", email.strip()).rpartition("@")
-    local, domain = local.casefold(), domain.lower()  # case-folded, straße.de would be strasse.de: somebody else's
+    local, domain = local.lower(), domain.lower()
     if not domain.isascii():
         # A domain that cannot be encoded is no address we ever took: the key just matches nothing.
         with suppress(idna.IDNAError, UnicodeError):
@@ -90,16 +74,12 @@ def address_key(email: str) -> str:
 def mailbox_of(email: str) -> str:
     """Return what all the addresses that reach one mailbox share, as far as its provider says so. Never raises.
 
-    Beyond `address_key`: dots and tags where the provider ignores them, and its several domains. It is only for
-    recognising somebody (one confirmation a day, suppression), never for writing to.
+    Beyond `address_key`: dots, tags and the like where the provider passes over them, and its several domains. It is only
+    for recognising somebody (one confirmation a day, suppression, imports), never for writing to.
     """
     key = address_key(email)
     local, _, domain = key.rpartition("@")
-    provider = _PROVIDERS.get(domain)
-    if provider is None or local.startswith('"'):
-        return key
-    name = local.partition(provider.tag)[0].translate({ord(sign): None for sign in provider.ignored})
-    return f"{name}@{provider.home}" if name else key
+    return key if local.startswith('"') else read_mailbox(local, domain) or key
 
 
 def likely_meant(email: str) -> str:
@@ -111,7 +91,7 @@ def likely_meant(email: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def _domain_meant(domain: str) -> str:
-    if domain in _WELL_KNOWN:
+    if domain in _WELL_KNOWN or is_provider(domain):
         return ""
     near = difflib.get_close_matches(domain, _WELL_KNOWN, n=1, cutoff=0.82)
     # A short name is near many others: ail.com and gmx.com are somebody's own.

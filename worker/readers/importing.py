@@ -96,7 +96,7 @@ def look(path: str | Path, *, newsletter: str, on_line: Line | None = None,
         report.system = sheet.layout.system
         for batch in sheet.batches(BATCH):
             decision = _decide(batch, newsletter, "", lock=False)
-            seen.extend([hash(one.reader_id or one.email_key) for one in decision.joining])
+            seen.extend([hash(one.reader_id or one.mailbox or one.email_key) for one in decision.joining])
             report.already += decision.already
             _tell(report, batch, decision.refused, on_refused)
             if on_line:
@@ -185,7 +185,7 @@ def _close_run(run: ImportRun, by: str) -> None:
 
 def _note(run: ImportRun, by: str, action: str) -> None:
     AuditEntry.objects.create(actor=by[:254], action=action, subject=f"newsletter {run.newsletter}", detail={
-        "file": run.name, "sha256": run.sha256, "source": run.source, "imported": run.imported, "already": run.already,
+        "run": run.pk, "sha256": run.sha256, "source": run.source, "imported": run.imported, "already": run.already,
         "refused": run.refused})
 
 
@@ -229,8 +229,9 @@ def _decide(batch: Sequence[Row], newsletter: str, source: str, *, lock: bool) -
     people = list(_read_people(batch, newsletter, decision))
     if people:
         emails = {address.key: address.email for _, address, _ in people}
+        mailboxes = {address.key: address.mailbox or address.key for _, address, _ in people}
         movers = find_movers(list(emails))
-        standings = find_standings(list(emails), newsletter, movers=movers, lock=lock)
+        standings = find_standings(mailboxes, newsletter, movers=movers, lock=lock)
         _sort_out(people, unwanted_among(emails, movers), standings, source, decision)
         decision.refused.sort()
     return decision
@@ -255,12 +256,12 @@ def _read_people(batch: Iterable[Row], newsletter: str, decision: _Decision) -> 
 
 def _sort_out(people: Iterable[_Person], suppressed: set[str], standings: dict[str, Standing], source: str,
               decision: _Decision) -> None:
-    """Decide for each by what is known of them; a second row of one person in the batch adds nothing."""
+    """Decide for each by what is known of them; a second row of one person, in any spelling, adds nothing."""
     taken: set[str | int] = set()
     for row, address, name in people:
         standing = standings.get(address.key)
         state = standing.state if standing else None
-        person = standing.reader_id if standing else address.key
+        person = standing.reader_id if standing else address.mailbox or address.key
         if address.email in suppressed:
             why = "this address must not be written to"
         elif person in taken or state == SubscriptionState.CONFIRMED:

@@ -1,6 +1,6 @@
 """A new address for a reader in; one letter that asks it, and after its button the reader's mail going there, out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from worker.readers.hashes import email_hash, email_hashes
 from worker.readers.links import BadLinkError, read_link
 from worker.readers.preferences import check_proven
 from worker.readers.suppress import is_suppressed
-from worker.storage.models import FormerAddress, Notice, NoticeKind, Reader, SubscriptionState
+from worker.storage.models import DeliveryState, FormerAddress, Notice, NoticeKind, Reader, SubscriptionState
 
 MOST_A_DAY = 3  # letters to new addresses that one reader can cause: enough for two slips, no use for annoying others
 
@@ -24,13 +24,15 @@ class Move:
     """What a link of such a letter asks about.
 
     `state` is open (the button moves the reader), done (it did), stale (asked again since, or already used), taken (the
-    address is another reader's) or unwritable (mail to it is not wanted, or came back).
+    address is another reader's) or unwritable (mail to it is not wanted, or came back). `has_changed`: it is open still after
+    the button, since the page did not show this address.
     """
 
     state: Literal["open", "done", "stale", "taken", "unwritable"]
     reader_id: int
     old: str
     new: str
+    has_changed: bool = False
 
 
 @transaction.atomic
@@ -40,7 +42,7 @@ def ask_move(reader_id: int, typed: str, *, now: datetime | None = None) -> None
     Raises BroadsheetError for what is no address, ConflictError for a reader who never confirmed or has had three such
     letters sent today. All the rest has the same answer (none) and the same work, whoever's address it is: also one that
     is another reader's or must not be written to, so that nobody can learn from it who reads here. A mailbox is asked
-    once a day, whoever gives it.
+    once a day, whoever gives it, and in whatever spelling: its letter's link moves to the one that was given last.
     """
     address = read_address(typed)
     now = now or timezone.now()
@@ -58,10 +60,13 @@ def ask_move(reader_id: int, typed: str, *, now: datetime | None = None) -> None
     if is_new:
         Notice.objects.get_or_create(key=key, defaults={
             "kind": NoticeKind.ADDRESS, "reader": reader, "to": address.email, "created_at": now, "details": {}})
-    # Asked again for the same address on the same day: no further letter, but the link of the first one holds again.
+    # Asked again for the same mailbox on the same day: no further letter, but the link of the first one holds again; and one that
+    # was not sent since another address had been given meanwhile is owed again.
     for notice in own.filter(key=key):
-        notice.details = {"newsletters": _newsletters_of(reader), "open": True}
-        notice.save(update_fields=["details"])
+        notice.to, notice.details = address.email, {"newsletters": _newsletters_of(reader), "open": True}
+        if notice.state == DeliveryState.CANCELLED:
+            notice.state = DeliveryState.QUEUED
+        notice.save(update_fields=["to", "details", "state"])
 
 
 def _newsletters_of(reader: Reader) -> list[str]:
@@ -83,28 +88,29 @@ def read_move(token: str) -> Move:
     return _look(_find_notice(token))
 
 
-def move(token: str, *, now: datetime | None = None) -> Move:
-    """Send the reader's mail to the address that got the link, and owe the old one a letter that says so.
+def move(token: str, shown: str, *, now: datetime | None = None) -> Move:
+    """Send the reader's mail to the address that the link asks about, and owe the old one a letter that says so.
 
-    Subscriptions and consents stay with the reader; queued copies go to the new address. May be repeated: the second
-    time it is done. Raises BadLinkError, or ExpiredLinkError after seven days.
+    `shown` is the address that stood on the page: if another spelling was given since, nothing is moved. Subscriptions and
+    consents stay with the reader; queued copies go to the new address. May be repeated: the second time it is done. Raises
+    BadLinkError, or ExpiredLinkError after seven days.
     """
     now = now or timezone.now()
     try:
         with transaction.atomic():
-            return _move(_find_notice(token), now)
+            return _move(_find_notice(token), shown, now)
     except IntegrityError:  # somebody signed up with the address, or moved to it, at this very moment
         return _look(_find_notice(token))
 
 
-def _move(notice: Notice, now: datetime) -> Move:
+def _move(notice: Notice, shown: str, now: datetime) -> Move:
     reader = lock_reader(notice.reader_id)
     if reader is None:
         raise BadLinkError("this link belongs to a reader who is not on our lists any more")
     notice.refresh_from_db()
     asked = _look(notice)
-    if asked.state != "open":
-        return asked
+    if asked.state != "open" or shown != asked.new:
+        return replace(asked, has_changed=asked.state == "open")
     _close(reader)
     old, new = reader.email, Address(notice.to, address_key(notice.to))
     reader.email, reader.email_key, reader.mailbox = new.email, new.key, new.mailbox

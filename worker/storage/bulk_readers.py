@@ -22,6 +22,10 @@ _FEW = 100  # values the planner looks up by the index of its own accord
 _COLUMNS = "id, email, email_key, mailbox, name, source, network_address, is_new, is_waiting"
 
 
+# What an import goes by if a mailbox has several readers, the most telling first.
+_TELLING = (SubscriptionState.CONFIRMED, SubscriptionState.LEFT, SubscriptionState.SUPPRESSED, SubscriptionState.PENDING, None)
+
+
 class OvertakenError(Exception):
     """Somebody signed up between the look-up and the writing: undo what this transaction did, and look again."""
 
@@ -47,15 +51,18 @@ class Joining(NamedTuple):
     is_waiting: bool = False
 
 
-def find_standings(keys: Sequence[str], newsletter: str, *, movers: Mapping[str, int], lock: bool) -> dict[str, Standing]:
-    """Return how the readers with these keys stand; those who are not known are left out. `movers`: key > reader for keys
-    that were a reader's once, and count unless they are somebody's now.
+def find_standings(mailboxes: Mapping[str, str], newsletter: str, *, movers: Mapping[str, int], lock: bool) -> dict[str, Standing]:
+    """Return how the readers of these mailboxes stand, by key (`mailboxes`: key > mailbox); keys of nobody are left out.
 
+    A mailbox has one reader, or several who signed up in several spellings; and whoever moved away from it (`movers`: key >
+    reader) counts too. Of several the one counts who keeps an import out: who reads already, else who left or is suppressed.
     `lock`, in a transaction: nobody changes their subscriptions or ledgers until it ends. They are locked in the order of
     their ids, so that two who lock many do not wait for each other, and in the way of `consent.lock_reader`.
     """
-    known = {**movers, **dict(_select_among("SELECT email_key, id FROM storage_reader WHERE email_key", keys))}
-    ids = sorted(set(known.values()))
+    holders = _find_readers(mailboxes)
+    for key, reader_id in movers.items():
+        holders.setdefault(mailboxes[key], []).append(reader_id)
+    ids = sorted({reader_id for own in holders.values() for reader_id in own})
     if lock and ids:
         ids = [pk for (pk,) in _select_among("SELECT id FROM storage_reader WHERE id", ids, "ORDER BY id FOR NO KEY UPDATE")]
     standings = {reader_id: Standing(reader_id) for reader_id in ids}
@@ -63,7 +70,28 @@ def find_standings(keys: Sequence[str], newsletter: str, *, movers: Mapping[str,
         rows = Subscription.objects.filter(newsletter=newsletter, reader__in=ids[start : start + 500])
         for reader_id, state, left_at in rows.values_list("reader_id", "state", "left_at"):
             standings[reader_id] = Standing(reader_id, state, left_at is not None)
-    return {key: standings[reader_id] for key, reader_id in known.items() if reader_id in standings}
+    telling = {mailbox: min(found, key=_weigh) for mailbox, own in holders.items()
+               if (found := [standings[reader_id] for reader_id in own if reader_id in standings])}
+    return {key: telling[mailbox] for key, mailbox in mailboxes.items() if mailbox in telling}
+
+
+def _find_readers(mailboxes: Mapping[str, str]) -> dict[str, list[int]]:
+    """Return mailbox > its readers in the order of their ids, whichever spelling of it is theirs."""
+    named = {**mailboxes, **{mailbox: mailbox for mailbox in mailboxes.values()}}
+    found = {reader_id: named[key] for key, reader_id in
+             _select_among("SELECT email_key, id FROM storage_reader WHERE email_key", list(named))}
+    found.update((reader_id, mailbox) for mailbox, reader_id in
+                 _select_among("SELECT mailbox, id FROM storage_reader WHERE mailbox", list(set(mailboxes.values()))))
+    holders: dict[str, list[int]] = {}
+    for reader_id in sorted(found):
+        holders.setdefault(found[reader_id], []).append(reader_id)
+    return holders
+
+
+def _weigh(standing: Standing) -> int:
+    if standing.has_left and standing.state != SubscriptionState.CONFIRMED:
+        return _TELLING.index(SubscriptionState.LEFT)
+    return _TELLING.index(standing.state)
 
 
 def find_hashes(hashes: Sequence[str]) -> set[str]:

@@ -20,15 +20,15 @@ _STATUS = {"open": 200, "done": 200, "stale": 410, "taken": 409, "unwritable": 4
 @personal
 @require_http_methods(["GET", "HEAD", "POST"])
 def address(request: HttpRequest, token: str) -> HttpResponse:
-    """GET only shows what would change, since scanners follow links; POST changes it."""
+    """GET only shows what would change, since scanners follow links; POST changes it, if that is what the page showed."""
     try:
-        asked = moving.move(token) if request.method == "POST" else moving.read_move(token)
+        asked = moving.move(token, request.POST.get("shown", "")) if request.method == "POST" else moving.read_move(token)
     except ExpiredLinkError:
         return render(request, "web/public/address.html", {"state": "stale"}, status=410)
     except BadLinkError as error:
         return show_bad_link(request, error)
     if request.method == "POST" and asked.state == "done":
         tasks.nudge("notices")
-    context = {"state": asked.state, "old": moving.mask_address(asked.old), "new": asked.new,
+    context = {"state": asked.state, "old": moving.mask_address(asked.old), "new": asked.new, "has_changed": asked.has_changed,
                "preferences": preferences_url(asked.reader_id) if asked.state == "done" else ""}
-    return render(request, "web/public/address.html", context, status=_STATUS[asked.state])
+    return render(request, "web/public/address.html", context, status=409 if asked.has_changed else _STATUS[asked.state])
