@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from tests.delivery.press import add_readers, make_due, states_of
 from tests.fakes.smtp_sink import Rules, SmtpSink
+from tests.readers.everything import columns_with
 from worker.delivery.audience import count_audience, freeze_audience, start_issue
 from worker.delivery.breaker import hold_issue, resume_issue
 from worker.delivery.deliver import cancel_issue, deliver_batch, deliver_issue, finish_issue, settle_expired, status
@@ -316,6 +317,32 @@ def test_a_policy_refusal_holds_the_issue_and_blames_no_reader(sending: Make) ->
     assert "5.7.1" in Issue.objects.get(pk=issue_id).note
     assert status(issue_id)["states"] == {"queued": 13, "accepted": 2}
     assert Delivery.objects.get(reader__email="reader2@example.com").attempts == 0
+
+
+@pytest.mark.parametrize("words", [
+    "<Ada.L@example.com>: Recipient address rejected: Access denied",
+    "ada.l: Access denied. See <https://example.net/?to=ada.l%40example.com>",
+    "bounce+ada.l=example.com@relay.example: Access denied", "forwarded to <a.lovelace@example.net>: Access denied"])
+def test_what_is_noted_of_a_whole_issue_names_no_reader(sending: Make, words: str) -> None:
+    issue_id = sending(["ada.l@example.com"])
+    with SmtpSink(Rules(rcpt={"ada.l@example.com": f"554 5.7.1 {words}"})) as sink:
+        deliver_batch(issue_id, open_sender(sink.url))
+    assert state_of(issue_id) == "held"
+    erase("ada.l@example.com")
+    assert columns_with("ada.l") == set()
+    note = Issue.objects.get(pk=issue_id).note
+    assert "554 5.7.1" in note
+    assert "Access denied" in note
+    assert "@" not in note
+    assert note == AuditEntry.objects.get(action="hold").detail["note"]
+
+
+@pytest.mark.parametrize("local", ["5", "7", "1"])
+def test_the_code_of_a_refusal_is_kept_whoever_it_is_about(sending: Make, local: str) -> None:
+    issue_id = sending([f"{local}@example.com"])
+    with SmtpSink(Rules(rcpt={f"{local}@example.com": "554 5.7.1 go away."})) as sink:
+        deliver_batch(issue_id, open_sender(sink.url))
+    assert "554 5.7.1 go away." in Issue.objects.get(pk=issue_id).note
 
 
 def test_no_address_is_left_in_the_words_of_a_refusal(sending: Make) -> None:

@@ -105,6 +105,15 @@ def test_dropped_is_failed_and_deferred_changes_nothing(delivery: Delivery) -> N
     assert state() == "accepted"
     apply_events([event("dropped", delivery)])
     assert state() == "failed"
+    assert not is_suppressed("reader@example.com")
+
+
+@pytest.mark.parametrize("reason", ["Bounced Address", "Spam Reporting Address"])
+def test_what_the_provider_dropped_for_its_address_means_never_again(delivery: Delivery, reason: str) -> None:
+    apply_events(parse_sendgrid_events([raw(event="dropped", reason=reason, delivery_id=str(delivery.pk))]))
+    assert (state(), Delivery.objects.get().error) == ("failed", reason)
+    assert is_suppressed("reader@example.com")
+    assert Subscription.objects.get().state == "suppressed"
 
 
 def test_an_event_about_an_erased_reader_brings_nobody_back(delivery: Delivery) -> None:
@@ -140,7 +149,7 @@ def test_sendgrid_events_are_read() -> None:
     events = parse_sendgrid_events(payload)
     assert [one.kind for one in events] == ["delivered", "bounced", "blocked", "blocked", "complained", "left",
     "left", "dropped", "deferred"]
-    assert (events[0].delivery_id, events[0].event_id, events[0].at.year) == (12, "abc", 2026)
+    assert (events[0].row_id, events[0].event_id, events[0].at.year) == (12, "abc", 2026)
     assert events[1].detail == "5.1.1 550 <(address)> unknown"
 
 

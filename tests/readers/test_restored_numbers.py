@@ -12,10 +12,12 @@ from django.utils import timezone
 
 from tests.confirming import confirm
 from tests.restore import Backup
+from worker.delivery.events import apply_events, parse_sendgrid_events
 from worker.readers.intake import take_in
 from worker.readers.links import agree_url, confirm_url, preferences_url, sign_link, unsubscribe_url
 from worker.readers.mailbag import receive
 from worker.readers.subscribe import decide_sign_ups, sign_up
+from worker.readers.suppress import is_suppressed
 from worker.readers.terms import name_wordings
 from worker.storage.models import Notice, Reader, SignUp, Subscription, Terms
 
@@ -50,7 +52,7 @@ def test_links_of_a_lost_reader_do_nothing_to_the_one_with_their_number(backup: 
         unsubscribe_url(lost.pk, "daily"), preferences_url(lost.pk), agree_url(lost.pk, 1),
         confirm_url(Notice.objects.get(kind="confirm").pk))]
     backup.restore()
-    found = _join("bob@example.com", 1)
+    found = _join("bob@example.com", 25)  # a link to leave by is held to the day
     assert found.pk == lost.pk, "the number was given out again"
 
     for url in urls:
@@ -63,6 +65,19 @@ def test_links_of_a_lost_reader_do_nothing_to_the_one_with_their_number(backup: 
         assert not any(b"bob" in answer.content for answer in answers)
     letter = f"From: ada@example.com\r\nSubject: unsubscribe {urls[0].split('/')[2]}\r\n\r\n"
     assert receive(letter.encode()) == "without a link"
+    assert Subscription.objects.get().state == "confirmed"
+
+
+def test_a_lost_letter_that_comes_back_does_nothing_to_who_gets_its_number(backup: Backup) -> None:
+    sign_up("ada@example.com", ["daily"])
+    lost = Notice.objects.get().pk
+    backup.restore()
+    _join("bob@example.com", 1)
+    assert Notice.objects.filter(reader__email="bob@example.com", pk=lost).exists(), "the number was given out again"
+    events = [{"event": kind, "type": "bounce", "sg_event_id": kind, "timestamp": timezone.now().timestamp(),
+               "notice_id": str(lost), "email": "ada@example.com"} for kind in ("bounce", "spamreport")]
+    assert apply_events(parse_sendgrid_events(events)) == 2
+    assert (is_suppressed("ada@example.com"), is_suppressed("bob@example.com")) == (True, False)
     assert Subscription.objects.get().state == "confirmed"
 
 

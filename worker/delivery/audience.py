@@ -12,7 +12,7 @@ from worker.errors import ConflictError
 from worker.issues.find import lock_issue
 from worker.press.approve import check_edition
 from worker.readers.agree import asked_since
-from worker.readers.erase import replay_journal
+from worker.readers.replay import replay_journal
 from worker.storage import bulk
 from worker.storage.models import (
     AuditEntry,

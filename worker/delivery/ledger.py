@@ -17,6 +17,7 @@ from django.conf import settings
 from worker.delivery.message import Copy, clean_line
 from worker.delivery.senders import Kind, Outcome, Sender, SenderRefusedError
 from worker.errors import TransientError
+from worker.readers.suppress import suppress
 from worker.storage import bulk
 from worker.storage.models import Delivery, DeliveryState, Notice
 
@@ -25,6 +26,7 @@ LONGEST_SECONDS = 24 * 3600.0  # after that a deferred copy is given up: old new
 FIRST_WAIT_SECONDS = 60.0  # then 4, 16, 64 and 256 minutes: within RFC 5321 4.5.4.1's spirit, over before the day is
 LOST_ANSWER_PAUSE_SECONDS = 30.0
 Model = type[Delivery] | type[Notice]
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"]+")
 _random = SystemRandom()
 
 
@@ -42,7 +44,7 @@ class Handed:
     """What became of one call's copies."""
 
     states: Counter[str] = field(default_factory=Counter)  # by the row's next state; queued means: to be tried again
-    policy: str = ""  # the next hop's words, if it refuses us rather than a reader
+    policy: str = ""  # the next hop's words, if it refuses us rather than a reader; no reader is named in them
     pause: float = 0  # seconds for which the next hop is better left alone
 
 
@@ -70,7 +72,8 @@ def hand_over(lease: Lease, ready: Sequence[Ready], sender: Sender, *, age: floa
     """Make the call for rows already committed as `attempting`, and write down how each attempt ended.
 
     `age` is how many seconds ago this post became due. Raises TransientError or SenderRefusedError, with the rows back
-    in the queue, if nothing could be handed over. Whatever else goes wrong in the call leaves the rows `uncertain`.
+    in the queue, if nothing could be handed over. Whatever else goes wrong in the call leaves the rows `uncertain`. Mailboxes
+    that are gone are never written to again.
     """
     try:
         outcomes = sender.send([row.copy for row in ready])
@@ -84,8 +87,19 @@ def hand_over(lease: Lease, ready: Sequence[Ready], sender: Sender, *, age: floa
         _record(lease, ready, [lost] * len(ready), age)
         raise
     states = _record(lease, ready, outcomes, age)
-    policy = next((outcome.detail for outcome in outcomes if outcome.kind is Kind.POLICY), "")
+    for address in _find_gone(ready, outcomes):  # after the endings: if it is not reached, the next letter's answer mends it
+        suppress(address, "bounce")
+    policy = next((_redact_wholly(outcome.detail, row.copy.to) for row, outcome in zip(ready, outcomes, strict=True)
+                   if outcome.kind is Kind.POLICY), "")
     return Handed(states, policy, _find_pause(outcomes))
+
+
+def _find_gone(ready: Sequence[Ready], outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the addresses whose mailboxes are gone. Not if that is said of every one of several: then it is the wrong server, or
+    one set up wrongly, and what it says is no word about readers. Pure."""
+    gone = [row.copy.to for row, outcome in zip(ready, outcomes, strict=True) if outcome.is_gone]
+    answered = sum(outcome.kind is not Kind.UNSENT for outcome in outcomes)
+    return gone if len(gone) < answered or answered == 1 else []
 
 
 def _record(lease: Lease, ready: Sequence[Ready], outcomes: Sequence[Outcome], age: float) -> Counter[str]:
@@ -139,3 +153,11 @@ def _redact(words: str, address: str) -> str:
     if address.lower() not in words.lower():  # the rule; a pattern per reader would cost more than the copy
         return clean_line(words)
     return re.sub(re.escape(address), "(address)", clean_line(words), flags=re.IGNORECASE)
+
+
+def _redact_wholly(words: str, address: str) -> str:
+    """Take every address, and what stands before the reader's @, out of what is noted of a whole issue: that is kept for good, and
+    no erasure looks there."""
+    words = _ADDRESS.sub("(address)", _redact(words, address))
+    name = re.escape(address.rpartition("@")[0])
+    return re.sub(rf"(?<!\w)(?<!\w\.){name}(?!\w|\.\w)", "(address)", words, flags=re.IGNORECASE)

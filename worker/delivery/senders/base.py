@@ -23,12 +23,14 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """`detail` is the next hop's own words; `retry_after` the seconds it asked for, if it did."""
+    """`detail` is the next hop's own words; `retry_after` the seconds it asked for, if it did; `is_gone`: it said that the
+    reader's mailbox does not exist, and never will."""
 
     kind: Kind
     provider_id: str = ""
     detail: str = ""
     retry_after: float | None = None
+    is_gone: bool = False
 
 
 class SenderRefusedError(BroadsheetError):

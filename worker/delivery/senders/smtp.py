@@ -22,6 +22,7 @@ from worker.errors import BroadsheetError, TransientError
 
 _FORM = "give smtp://user:password@host:port or smtps://user:password@host:port, with ?starttls=never or required if need be"
 _POLICY = re.compile(r"\b5\.7\.\d+\b")
+_GONE = re.compile(r"5\d\d 5\.1\.(1|6|10)\b")
 _ABOUT_US = frozenset({530, 534, 535, 538})  # sign-in wanted or refused (RFC 4954 6): never the reader's fault
 
 
@@ -237,12 +238,18 @@ def _say(link: smtplib.SMTP, command: str) -> tuple[int, bytes]:
 
 
 def _judge(code: int, text: bytes, *, is_about_us: bool = False) -> Outcome:
-    """Decide what a refusing reply means for the copy."""
+    """Decide what a refusing reply means for the copy.
+
+    The mailbox is gone if the reply begins with one of three enhanced codes: 5.1.1, there is none; 5.1.6, it has moved away
+    (RFC 3463 3.2); 5.1.10, its domain takes no mail (RFC 7505 4.2). The others do not say it surely enough to write there
+    never again: servers say 5.1.2 when their DNS fails or they do not relay for us, 5.1.3 when they cannot read what others
+    can, 5.2.1 (it exists, RFC 3463 3.3) also for too much mail, as Gmail does; without an enhanced code 550 may be anything.
+    """
     said = _quote(code, text)
     if code in _ABOUT_US or (500 <= code < 600 and (is_about_us or _POLICY.search(said))):
         return Outcome(Kind.POLICY, detail=said)
     if 500 <= code < 600:
-        return Outcome(Kind.REFUSED, detail=said)
+        return Outcome(Kind.REFUSED, detail=said, is_gone=bool(_GONE.match(said)))
     return Outcome(Kind.DEFERRED, detail=said)
 
 
