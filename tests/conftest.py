@@ -73,21 +73,27 @@ def pytest_configure(config: pytest.Config) -> None:
     database = settings.DATABASES["default"]
     if KIND == "sqlite":  # a file, as in production: in memory, connections would share one lock and behave differently
         database["TEST"] = {"NAME": HOME / "tests.sqlite3"}
-        _let_the_ledger_be_emptied()
+    _let_the_ledger_be_emptied()
 
 
 def _let_the_ledger_be_emptied() -> None:
-    """Between tests SQLite's tables are emptied by DELETE, which the consent ledger refuses unless a Removal allows it."""
+    """Between tests all tables are emptied. The consent ledger refuses SQLite's DELETE unless a Removal allows it, and PostgreSQL's
+    TRUNCATE always, to everybody but its owner, who may take the trigger away."""
     from django.db import connection
 
     operations = type(connection.ops)
     usual = operations.sql_flush
+    trigger = "ALTER TABLE storage_consent {} TRIGGER consent_is_not_emptied;"
 
     def sql_flush(self: Any, style: Any, tables: Any, **options: Any) -> list[str]:
         empty = ("INSERT INTO storage_removal (reader_number, reason, at) SELECT DISTINCT reader_id, 'test', CURRENT_TIMESTAMP "
                   "FROM storage_consent WHERE reader_id NOT IN (SELECT reader_number FROM storage_removal);")
-        first = [empty, "DELETE FROM storage_consent;"] if "storage_consent" in tables else []
-        return first + list(usual(self, style, tables, **options))
+        flush = list(usual(self, style, tables, **options))
+        if "storage_consent" not in tables:
+            return flush
+        if KIND == "sqlite":
+            return [empty, "DELETE FROM storage_consent;", *flush]
+        return [trigger.format("DISABLE"), *flush, trigger.format("ENABLE")]
 
     operations.sql_flush = sql_flush  # type: ignore[method-assign]
 

@@ -55,6 +55,18 @@ def test_no_row_can_be_deleted_not_even_with_its_reader(consent: Consent) -> Non
     assert Consent.objects.count() == 1
 
 
+def test_a_row_cannot_be_replaced_nor_the_whole_table_emptied(consent: Consent) -> None:
+    """The ways round: on SQLite REPLACE deletes without firing a delete trigger, on PostgreSQL TRUNCATE fires none of a row."""
+    if connection.vendor == "sqlite":
+        _refuse("INSERT OR REPLACE INTO storage_consent SELECT * FROM storage_consent")
+        _refuse("REPLACE INTO storage_consent (id, reader_id, purpose, newsletter, action, at, version, wording_sha256, method, "
+                "form, source) SELECT id, reader_id, purpose, newsletter, 'withdrawn', at, '', '', '', '', '' FROM storage_consent")
+    else:
+        _refuse("TRUNCATE storage_consent")
+        _refuse("TRUNCATE storage_reader CASCADE")
+    assert Consent.objects.get().action == ConsentAction.GIVEN
+
+
 def test_the_rows_of_an_erased_reader_may_go(consent: Consent) -> None:
     Removal.objects.create(reader_number=consent.reader_id, reason="erased")
     with open_plainly() as plain:
@@ -78,10 +90,10 @@ def test_the_guards_are_there_after_all_migrations(transactional_db: None) -> No
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'storage_consent'")
-            expected = {"consent_is_not_changed", "consent_is_not_deleted"}
+            expected = {"consent_is_not_changed", "consent_is_not_deleted", "consent_is_not_replaced"}
         else:
             cursor.execute("SELECT tgname FROM pg_trigger WHERE tgrelid = 'storage_consent'::regclass AND NOT tgisinternal "
                            "AND tgenabled = 'O'")
-            expected = {"consent_is_kept"}
+            expected = {"consent_is_kept", "consent_is_not_emptied"}
         found = {row[0] for row in cursor.fetchall()}
     assert found == expected
