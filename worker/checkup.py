@@ -11,8 +11,8 @@ from django.db import DatabaseError
 from worker import editorial
 from worker.delivery import senders
 from worker.errors import BroadsheetError
-from worker.readers.erase import find_missing
 from worker.readers.journal import read_entries, why_not_writable
+from worker.readers.replay import count_missing
 from worker.redis import why_silent
 from worker.storage.models import Editor, Frequency, Subscription, SubscriptionState
 from worker.storage.schema import pending_migrations
@@ -68,21 +68,21 @@ def _check_journal() -> Finding:
     file = settings.ERASURE_JOURNAL
     if reason := why_not_writable():
         return Finding("erasures", False, True, f"ERASURE_JOURNAL {file}: {reason}; let this user write there: nobody can be "
-                                                "erased until then")
+                                                "erased until then, and who leaves could come back with a restored backup")
     try:
         journal = read_entries()
-        missing = len(find_missing(journal.entries))
+        missing = count_missing(journal)
     except BroadsheetError as error:
         return Finding("erasures", False, True, str(error))
     except DatabaseError:
         return Finding("erasures", True, True, f"{file} can be written; the database cannot say whether it knows what stands there")
     if missing:
-        return Finding("erasures", False, True, f"{missing} of {len(journal.entries)} entries of {file} are not in the database: "
+        return Finding("erasures", False, True, f"{missing} of {len(journal)} entries of {file} are not in the database: "
                                                 "was a backup restored? run: broadsheet readers replay-erasures")
     if journal.unreadable:
         return Finding("erasures", False, False, f"{file}: line {journal.unreadable[0]} cannot be read, of "
                                                  f"{len(journal.unreadable)} such; whoever it named may be erased again by hand")
-    return Finding("erasures", True, True, f"{file} can be written; all {len(journal.entries)} entries are in the database")
+    return Finding("erasures", True, True, f"{file} can be written; all {len(journal)} entries are in the database")
 
 
 def _check_broker() -> Finding:

@@ -56,7 +56,7 @@ def beat_command() -> list[str]:
 
 def run_web(port: int, host: str = "127.0.0.1") -> NoReturn:
     """Become the web server."""
-    _replay_erasures()
+    _replay_journal()
     _become(web_command(port, host), settings.web_environment(_environment(port)))
 
 
@@ -65,7 +65,7 @@ def run_worker() -> NoReturn:
     _require_broker()
     set_up_logs()
     _mention_root()
-    _replay_erasures()
+    _replay_journal()
     _become(worker_command(), _environment())
 
 
@@ -84,8 +84,8 @@ def _become(command: list[str], env: dict[str, str]) -> NoReturn:
     os.execve(command[0], command, env)
 
 
-def _replay_erasures() -> None:
-    """Before this part does anything, erase again whoever a restored backup brought back.
+def _replay_journal() -> None:
+    """Before this part does anything, let go again of whoever a restored backup brought back.
 
     A database that does not answer yet is no reason not to start: the timetable and each issue's start look again. A journal
     that cannot be read is one (ConfigurationError): nobody would know who must not be written to.
@@ -95,7 +95,7 @@ def _replay_erasures() -> None:
     django.setup()
     from django.db import Error, connections
 
-    from worker.readers.erase import replay_journal
+    from worker.readers.replay import replay_journal
 
     try:
         replay_journal()
@@ -245,7 +245,7 @@ def _prepare_database() -> None:
 
     from worker import editorial
     from worker.feeds.sources import sync_feeds
-    from worker.readers.erase import replay_journal
+    from worker.readers.replay import replay_journal
     from worker.readers.terms import publish_terms
     from worker.storage.schema import migrate
 
@@ -264,6 +264,8 @@ def _fold_database() -> None:
     """Let SQLite write its log into its file and remove it, as the last one to leave does: then the file alone is the database."""
     from django.db import Error, connection
 
+    if connection.vendor != "sqlite":
+        return
     try:
         connection.ensure_connection()
         connection.close()

@@ -25,7 +25,7 @@ from worker.errors import BroadsheetError
 from worker.feeds import gather as gathering
 from worker.feeds import sources
 from worker.issues import digest, draft
-from worker.readers import erase, renewal, retention, subscribe
+from worker.readers import renewal, replay, retention, subscribe
 from worker.storage.models import Issue, IssueState
 from worker.stories import group as grouping
 from worker.stories import summarise, threads
@@ -120,8 +120,8 @@ def sweep() -> None:
 
 @step
 def retain() -> None:
-    """Erase again whoever came back, and let go of what has been kept for its time."""
-    erase.replay_journal(look_at="recent")
+    """Erase, or let leave, again whoever came back, and let go of what has been kept for its time."""
+    replay.replay_journal(look_at="recent")
     kept = retention.retain()
     log.info("retained", finished=kept.finished, **{name.replace(" ", "_"): count for name, count in kept.counts.items() if count})
 

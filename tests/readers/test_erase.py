@@ -20,8 +20,9 @@ from worker.delivery.events import Event, apply_events
 from worker.errors import BroadsheetError, TransientError
 from worker.readers import erase as erasing
 from worker.readers.addresses import read_address
-from worker.readers.erase import erase, replay_journal
+from worker.readers.erase import erase
 from worker.readers.hashes import email_hash
+from worker.readers.replay import replay_journal
 from worker.readers.suppress import is_suppressed
 from worker.storage.models import (
     Consent,
@@ -147,7 +148,7 @@ def test_a_wish_stands_even_if_the_database_then_fails(journal: Path, monkeypatc
             erase("ada@example.com")
     assert Reader.objects.exists()
     assert not is_suppressed("ada@example.com"), "the transaction was taken back as a whole"
-    assert replay_journal() == 1
+    assert replay_journal().erased == 1
     assert not Reader.objects.exists()
     assert is_suppressed("ada@example.com")
 
@@ -176,18 +177,18 @@ def test_a_line_cut_by_a_power_loss_spoils_no_other(journal: Path) -> None:
     erase("bo@example.com")
     assert journal.read_bytes().count(b"\n") == 3
     Suppression.objects.all().delete()
-    assert replay_journal() == 2
+    assert replay_journal().erased == 2
 
 
 # -- replaying ----------------------------------------------------------------------------------------------------
 def test_lines_that_cannot_be_read_are_reported_and_stop_nothing(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = LogCapture()
-    monkeypatch.setattr("worker.readers.erase.log", structlog.wrap_logger(None, processors=[said]))
+    monkeypatch.setattr("worker.readers.replay.log", structlog.wrap_logger(None, processors=[said]))
     _add("ada@example.com")
     good = json.dumps({"at": NOW.isoformat(), "hash": email_hash("ada@example.com")})
     bad = ["{", "[]", "null", '{"at": "x", "hash": "y"}', '{"hash": "ff"}', '{"at": "2026-11-23", "hash": 7}', "\udcff\udcfe"]
     journal.write_bytes("\n".join([*bad, good, ""]).encode("utf-8", "surrogateescape"))
-    assert replay_journal() == 1
+    assert replay_journal().erased == 1
     assert not Reader.objects.exists()
     assert "lines of the erasure journal cannot be read" in str(said.entries)
     assert "[1, 2, 3, 4, 5, 6, 7]" in str(said.entries)
@@ -198,12 +199,12 @@ def test_replaying_costs_one_look_while_nothing_is_missing() -> None:
         _add(f"reader{number}@example.com")
     erase("reader7@example.com")
     with CaptureQueriesContext(connection) as asked:
-        assert replay_journal() == 0
+        assert replay_journal().erased == 0
     assert len(asked) == 1
     with CaptureQueriesContext(connection) as asked:
         Suppression.objects.all().delete()
-        assert replay_journal() == 1
-    assert replay_journal() == 0, "what was missing is there now"
+        assert replay_journal().erased == 1
+    assert replay_journal().erased == 0, "what was missing is there now"
 
 
 def test_an_address_that_was_suppressed_before_the_backup_is_erased_again_all_the_same(journal: Path) -> None:
@@ -211,7 +212,7 @@ def test_an_address_that_was_suppressed_before_the_backup_is_erased_again_all_th
     journal.write_text(json.dumps({"at": NOW.isoformat(), "hash": email_hash("ada@example.com")}) + "\n")
     _add("ada@example.com")
     Suppression.objects.create(email_hash=email_hash("ada@example.com"), reason="bounce")
-    assert replay_journal() == 1
+    assert replay_journal().erased == 1
     assert not Reader.objects.exists()
     assert Suppression.objects.get().reason == "erased"
 
@@ -224,35 +225,35 @@ def test_an_entry_under_an_earlier_key_still_finds_its_reader(settings: Any) -> 
     Suppression.objects.all().delete()
     Removal.objects.all().delete()
     _add("ada@example.com")
-    assert replay_journal() == 1
+    assert replay_journal().erased == 1
     assert not Reader.objects.exists()
     assert is_suppressed("ada@example.com")
-    assert replay_journal() == 0
+    assert replay_journal().erased == 0
 
 
 def test_a_reader_who_came_in_while_being_erased_is_found_by_the_next_look_at_recent_ones(journal: Path) -> None:
     erase("ada@example.com")
     _add("ada@example.com")
-    assert replay_journal() == 0, "the suppression is there, and one look is all it costs"
-    assert replay_journal(look_at="recent") == 1
+    assert replay_journal().erased == 0, "the suppression is there, and one look is all it costs"
+    assert replay_journal(look_at="recent").erased == 1
     assert not Reader.objects.exists()
     Reader.objects.create(email="ada@example.com", email_key="ada@example.com", created_at=NOW - timedelta(days=400))
-    assert replay_journal(look_at="recent") == 0
-    assert replay_journal(look_at="all") == 1
+    assert replay_journal(look_at="recent").erased == 0
+    assert replay_journal(look_at="all").erased == 1
 
 
 def test_a_restored_sign_up_of_an_erased_person_is_not_decided(journal: Path) -> None:
     erase("ada@example.com")
     Suppression.objects.all().delete()
     SignUp.objects.create(email="Ada@example.com", newsletters=["daily"], shown={}, form="site")
-    assert replay_journal() == 1
+    assert replay_journal().erased == 1
     assert not SignUp.objects.exists()
 
 
 def test_no_journal_and_an_empty_one_erase_nobody(journal: Path) -> None:
     _add("ada@example.com")
-    assert replay_journal(look_at="all") == 0
+    assert replay_journal(look_at="all").erased == 0
     journal.touch()
-    assert replay_journal(look_at="all") == 0
+    assert replay_journal(look_at="all").erased == 0
     assert Reader.objects.count() == 1
     assert not Consent.objects.exists()

@@ -21,8 +21,9 @@ from tests.readers.everything import EMAIL, LOCAL, columns_with, make_reader
 from tests.restore import Backup, database_url
 from worker.checkup import check_all
 from worker.delivery.audience import count_audience
-from worker.readers.erase import erase, replay_journal
+from worker.readers.erase import erase
 from worker.readers.importing import import_readers
+from worker.readers.replay import replay_journal
 from worker.readers.subscribe import sign_up
 from worker.storage.models import Consent, Delivery, Reader, SignUp, Terms
 from worker.tasks import retain, sign_ups
@@ -53,7 +54,7 @@ def test_the_person_is_gone_again_and_nothing_brings_them_back(backup: Backup, s
     finding = _says("erasures")
     assert (finding.ok, finding.message.partition(" entries")[0]) == (False, "2 of 2")
     assert "broadsheet readers replay-erasures" in finding.message
-    assert replay_journal() == 2, "the mailbox, and the one they moved away from"
+    assert replay_journal().erased == 2, "the mailbox, and the one they moved away from"
     assert _says("erasures").ok
     assert columns_with(EMAIL) | columns_with(LOCAL) == set()
     assert list(Reader.objects.values_list("email", flat=True)) == ["ada@example.com"]
@@ -101,7 +102,8 @@ def _report(settings: Any, kind: str, delivery_id: int) -> None:
 
 
 @pytest.mark.parametrize(("way", "says"), [
-    (["readers", "replay-erasures"], "2 erased again, of 2 in the journal"), (["migrate"], "2 of the erasure journal erased again"),
+    (["readers", "replay-erasures"], "2 erased, 0 left, 0 suppressed again, of 2 in the journal"),
+    (["migrate"], "by the erasure journal: 2 erased, 0 left, 0 suppressed again"),
     (["readers", "retain"], "mailboxes erased again")])
 def test_each_command_that_replays_says_so(backup: Backup, settings: Any, way: list[str], says: str) -> None:
     erase(EMAIL)
@@ -111,14 +113,14 @@ def test_each_command_that_replays_says_so(backup: Backup, settings: Any, way: l
     assert done.returncode == 0, done.stderr
     assert says in done.stdout
     assert not Reader.objects.filter(email=EMAIL).exists()
-    assert replay_journal(look_at="all") == 0
+    assert replay_journal(look_at="all").erased == 0
 
 
 def test_restoring_twice_is_replayed_twice(backup: Backup) -> None:
     erase(EMAIL)
     for _ in range(2):
         backup.restore()
-        assert replay_journal() == 2, "the mailbox, and the one they moved away from"
+        assert replay_journal().erased == 2, "the mailbox, and the one they moved away from"
         assert not Reader.objects.filter(email=EMAIL).exists()
 
 

@@ -1,5 +1,6 @@
-"""The web server while its database cannot answer, and after it: asked over HTTP, as readers and programs ask."""
+"""The service while its database cannot answer, and after it: its web server is asked over HTTP, as readers and programs ask."""
 
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -69,3 +70,12 @@ def test_a_sign_up_is_told_to_come_back_and_works_afterwards(
     assert site.post("/subscribe/", data=form).status_code == 303
     assert "the database cannot answer" in up.words()
     assert "ada@example.com" not in up.words()
+
+
+def test_a_service_whose_server_is_gone_ends_without_asking_it(trouble: Callable[[], AbstractContextManager[None]], up: Up) -> None:
+    """It has no file of its own to fold; SQLite's is there, and another program may hold it."""
+    up.start()
+    with trouble():
+        up.process.send_signal(signal.SIGTERM)
+        assert up.process.wait(40) == 0
+    assert "not closed cleanly" not in up.words()

@@ -1,4 +1,4 @@
-"""Each part that starts on a restored database erases again whoever the journal names, before it does anything else."""
+"""Each part that starts on a restored database lets go again of whoever the journal names, before it does anything else."""
 
 import signal
 import subprocess
@@ -10,23 +10,35 @@ from pathlib import Path
 import pytest
 
 from tests.service.conftest import Up, wait_until
+from worker.readers.links import sign_link
 
-EMAIL = "ada@example.com"
+EMAIL, LEAVER = "ada@example.com", "bob@example.com"
 
 
 def _is_there(up: Up) -> bool:
     return up.run("readers", "show", EMAIL).returncode == 0
 
 
+def _has_left(up: Up) -> bool:
+    return '"state": "left"' in up.run("readers", "show", "--json", LEAVER).stdout
+
+
 @pytest.fixture
 def restored(up: Up, tmp_path: Path) -> Up:
-    """Return a service whose database has a reader whom its journal names: as it is after an older backup was restored."""
-    assert up.run("migrate").returncode == 0
-    (tmp_path / "list.csv").write_text(f"email\n{EMAIL}\n")
-    imported = up.run("readers", "import", str(tmp_path / "list.csv"), "--newsletter", "daily", "--consent-source", "a list")
-    assert imported.returncode == 0, imported.stderr
-    up.run("readers", "erase", "--yes", EMAIL, DATABASE_URL=f"sqlite:///{tmp_path / 'other.sqlite3'}")  # the same home and key
+    """Return a service whose journal names one reader of its database as erased and one as gone: as it is after an older backup was
+    restored."""
+    (tmp_path / "list.csv").write_text(f"email\n{EMAIL}\n{LEAVER}\n")
+    later = {"DATABASE_URL": f"sqlite:///{tmp_path / 'other.sqlite3'}"}  # the same home and key
+    for changes in ({}, later):
+        assert up.run("migrate", **changes).returncode == 0
+        imported = up.run("readers", "import", str(tmp_path / "list.csv"), "--newsletter", "daily", "--consent-source", "a list",
+                          **changes)
+        assert imported.returncode == 0, imported.stderr
+    letter = f"Subject: unsubscribe {sign_link('unsubscribe', reader=2, newsletter='daily')}\n\n"
+    subprocess.run([sys.executable, "-m", "worker", "receive"], env={**up.env, **later}, input=letter, text=True, check=True)
+    up.run("readers", "erase", "--yes", EMAIL, **later)
     assert _is_there(up)
+    assert not _has_left(up)
     return up
 
 
@@ -48,7 +60,9 @@ def _part(up: Up, *command: str, **changes: str) -> Iterator[None]:
 def test_up(restored: Up) -> None:
     restored.start()
     assert not _is_there(restored)
+    assert _has_left(restored)
     assert "erased again after a restore" in restored.words()
+    assert "left again after a restore" in restored.words()
 
 
 def test_the_web_alone(restored: Up) -> None:

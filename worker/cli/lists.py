@@ -78,9 +78,12 @@ def _look(order: _Order) -> "ImportReport":
 
 def _import(order: _Order) -> "ImportReport":
     from worker.readers.importing import import_readers
+    from worker.readers.replay import replay_journal
 
     work = partial(import_readers, order.file, newsletter=order.newsletter, consent_source=order.source)
-    return _run(order, "importing", work, always=False)  # the first pass has made the report if it was asked for
+    report = _run(order, "importing", work, always=False)  # the first pass has made the report if it was asked for
+    replay_journal(look_at="recent")  # after a restored backup a list may hold who has left since
+    return report
 
 
 def _run(order: _Order, label: str, work: Callable[..., "ImportReport"], *, always: bool) -> "ImportReport":

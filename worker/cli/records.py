@@ -65,16 +65,16 @@ def erase_command(email: str, yes: bool) -> None:
 
 @click.command("replay-erasures")
 def replay_command() -> None:
-    """Erase again everybody whom the erasure journal names.
+    """Erase, unsubscribe and suppress again everybody whom the erasure journal names.
 
     For after a restore of an older backup. The service does it by itself too, when it starts and before each issue."""
     open_database()
-    from worker.readers.erase import replay_journal
     from worker.readers.journal import read_entries
+    from worker.readers.replay import replay_journal
 
     again = replay_journal(look_at="all")
     journal = read_entries()
-    say(f"{again} erased again, of {len(journal.entries)} in the journal")
+    say(f"{again}, of {len(journal)} in the journal")
     if journal.unreadable:
         say(f"{len(journal.unreadable)} lines of the journal cannot be read, the first is line {journal.unreadable[0]}")
 
@@ -86,10 +86,13 @@ def retain_command(as_json: bool) -> None:
 
     The timetable does so every hour. docs/privacy.md says what is kept for how long, docs/settings.md how to change it."""
     open_database()
-    from worker.readers.erase import replay_journal
+    from worker.readers.replay import replay_journal
     from worker.readers.retention import retain
 
-    counts: Mapping[str, Any] = {"mailboxes erased again": replay_journal(look_at="recent"), **retain(seconds=24 * 3600).counts}
+    again = replay_journal(look_at="recent")
+    counts: Mapping[str, Any] = {
+        "mailboxes erased again": again.erased, "subscriptions left again": again.left,
+        "mailboxes suppressed again": again.suppressed, **retain(seconds=24 * 3600).counts}
     if as_json:
         print_json(counts)
         return

@@ -79,14 +79,15 @@ def beat_command() -> None:
 def migrate_command() -> None:
     """Bring the database's tables up to date.
 
-    Whoever a restored backup brought back is erased again."""
+    Whoever a restored backup brought back is erased, or leaves, again."""
     open_database(migrate=False)
-    from worker.readers.erase import replay_journal
+    from worker.readers.replay import replay_journal
     from worker.storage.schema import migrate
 
     say(f"{migrate()} migrations applied")
-    if again := replay_journal():
-        say(f"{again} of the erasure journal erased again")
+    again = replay_journal()
+    if any(again):
+        say(f"by the erasure journal: {again}")
 
 
 @click.command("check")

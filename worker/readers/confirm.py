@@ -12,6 +12,8 @@ from django.utils import timezone
 from worker.readers.agree import agree_since
 from worker.readers.consent import Wordings, build_consent, lock_reader
 from worker.readers.intake import take_in
+from worker.readers.journal import write_after_commit
+from worker.readers.leaving import make_entry
 from worker.readers.links import BadLinkError, read_link
 from worker.readers.moving import forget_former_owners
 from worker.readers.shield import HASTY_SECONDS, Verdict
@@ -92,6 +94,8 @@ def confirm(token: str, seal: str, *, network_address: str | None = None, now: d
     _set_choices(reader, asked)
     forget_former_owners(reader.email)
     rows = Subscription.objects.filter(reader=reader, newsletter__in=asked.newsletters)
+    for key in rows.filter(left_at__isnull=False).values_list("newsletter", flat=True):
+        write_after_commit(make_entry("returned", reader, key, now))
     rows.update(state=SubscriptionState.CONFIRMED, confirmed_at=now, left_at=None, confirm_round=F("confirm_round") + 1)
     Consent.objects.bulk_create(_given_rows(reader, asked, network_address, now))
     if asked.terms:

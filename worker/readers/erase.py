@@ -1,24 +1,21 @@
 """An address in, nothing of that person left but the keyed hash that keeps them from being written to again."""
 
-from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
-from typing import Literal
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
 
-import structlog
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from worker.errors import BroadsheetError, TransientError
 from worker.readers.addresses import address_key, read_address
-from worker.readers.find import find_owners, find_spellings
+from worker.readers.find import find_mailboxes, find_owners, find_spellings
 from worker.readers.hashes import email_hash, email_hashes
-from worker.readers.journal import read_entries, write_entry
+from worker.readers.journal import write_entry
 from worker.storage.models import (
     Delivery,
     DeliveryState,
     Editor,
-    FormerAddress,
     Measurement,
     Notice,
     NoticeKind,
@@ -30,9 +27,7 @@ from worker.storage.models import (
     Suppression,
 )
 
-log = structlog.get_logger(__name__)
 CHUNK = 500  # SQLite's limit on parameters was once 999
-RECENT = timedelta(days=2)
 _ERASED, _ERASING = "erased", "erasing"  # the second: suppressed already, but a reader may still be there
 _NAMING = (NoticeKind.ADDRESS, NoticeKind.MOVED)  # letters whose rows hold an address
 
@@ -56,7 +51,7 @@ def erase(email: str, *, now: datetime | None = None) -> bool:
     except BroadsheetError:
         return False  # no address: no list can hold it
     owners = _find_meant(address)
-    digests = {email_hash(address)} | _mailboxes_of(owners)
+    digests = {email_hash(address)} | find_mailboxes(owners)
     for digest in sorted(digests):
         write_entry(digest, now)
     try:
@@ -73,40 +68,22 @@ def _find_meant(address: str) -> list[int]:
     return own if is_somebodys else find_owners(address)
 
 
-def _mailboxes_of(readers: list[int]) -> set[str]:
-    """Return the hashes of the mailboxes that are these readers', or were before they moved."""
-    own = {email_hash(email) for email in Reader.objects.filter(pk__in=readers).values_list("email", flat=True)}
-    return own | set(FormerAddress.objects.filter(reader__in=readers).values_list("email_hash", flat=True))
-
-
-def replay_journal(*, look_at: Literal["missing", "recent", "all"] = "missing", now: datetime | None = None) -> int:
-    """Erase again whoever the journal names and the database does not know as erased; return how many mailboxes that were.
-
-    So a restored backup brings nobody back. Costs one look at the suppressions while nothing is missing; then, or with `look_at`
-    "all", every reader's hash is made. "recent" also looks at who came in within two days, as somebody may have signed up while
-    being erased. Lines that cannot be read are logged by their numbers. May be run at any time, and twice at once.
-    """
-    now = now or timezone.now()
-    journal = read_entries()
-    if journal.unreadable:
-        log.error("lines of the erasure journal cannot be read", lines=list(journal.unreadable[:20]),
-                  count=len(journal.unreadable))
-    if not journal.entries:
-        return 0
-    missing = find_missing(journal.entries)
+def erase_again(journalled: Mapping[str, datetime], *, everybody: bool, since: datetime | None, now: datetime) -> tuple[int, int]:
+    """Erase again whose hashes are given, with the moment of their erasure, and the database does not know as erased; return how
+    many mailboxes and readers that were. If nothing is missing, only readers who came in `since` are looked through, or
+    `everybody`."""
+    if not journalled:
+        return 0, 0
+    missing = find_missing(journalled)
     for some in _chunks(sorted(missing)):  # at once, so that nothing is sent while the readers are looked through
-        Suppression.objects.bulk_create([Suppression(email_hash=digest, reason=_ERASING, at=journal.entries[digest])
+        Suppression.objects.bulk_create([Suppression(email_hash=digest, reason=_ERASING, at=journalled[digest])
                                          for digest in some], ignore_conflicts=True)
-    there, owners = _find_people(journal.entries.keys(), everybody=bool(missing) or look_at == "all",
-                                 since=now - RECENT if look_at == "recent" else None)
+    there, owners = _find_people(journalled.keys(), everybody=bool(missing) or everybody, since=since)
     for start in range(0, max(len(owners), len(there)), CHUNK):
         _forget(owners[start : start + CHUNK], there, now)
     for some in _chunks(sorted(missing)):
         Suppression.objects.filter(email_hash__in=some).update(reason=_ERASED)
-    again = missing | there
-    if again:
-        log.warning("erased again after a restore", mailboxes=len(again), readers=len(owners))
-    return len(again)
+    return len(missing | there), len(owners)
 
 
 def find_missing(hashes: Collection[str]) -> set[str]:
@@ -156,7 +133,7 @@ def _forget(owners: list[int], digests: set[str], now: datetime) -> int:
     they may be moving at this moment."""
     with transaction.atomic():
         readers = list(Reader.objects.select_for_update(no_key=True).filter(pk__in=owners).order_by("pk"))
-        theirs = _mailboxes_of(owners)
+        theirs = find_mailboxes(owners)
         for digest in sorted(theirs - digests):
             write_entry(digest, now)
         erased = digests | theirs

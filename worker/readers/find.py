@@ -1,11 +1,11 @@
 """An address, or how one begins, in; the readers whose it is, in whatever spelling, or was before they moved, out."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db.models import Q
 
 from worker.readers.addresses import address_key, mailbox_of
-from worker.readers.hashes import email_hashes, mailboxes_by_hash
+from worker.readers.hashes import email_hash, email_hashes, mailboxes_by_hash
 from worker.storage.bulk_readers import find_holders
 from worker.storage.models import FormerAddress, Reader
 
@@ -35,6 +35,12 @@ def find_movers(emails: Sequence[str]) -> dict[str, int]:
 def find_former_owners(address: str) -> list[int]:
     """Return who moved away from this mailbox, if nobody has proved it theirs since."""
     return sorted(set(find_holders(email_hashes(address)).values()))
+
+
+def find_mailboxes(readers: Collection[int]) -> set[str]:
+    """Return the hashes of the mailboxes that are these readers', or were before they moved."""
+    own = {email_hash(email) for email in Reader.objects.filter(pk__in=readers).values_list("email", flat=True)}
+    return own | set(FormerAddress.objects.filter(reader__in=readers).values_list("email_hash", flat=True))
 
 
 def find_readers(text: str, *, limit: int) -> list[Reader]:

@@ -14,11 +14,12 @@ from django.utils import timezone
 
 from worker.errors import BroadsheetError
 from worker.readers.consent import build_consent, lock_reader, record
+from worker.readers.find import find_mailboxes
+from worker.readers.journal import Entry, write_after_commit
 from worker.readers.links import UNDO_SECONDS, read_link
 from worker.readers.suppress import is_suppressed
 from worker.storage.models import Consent, ConsentAction, Departure, Purpose, Reader, Subscription, SubscriptionState
 
-_LIVE = (SubscriptionState.PENDING, SubscriptionState.CONFIRMED)
 REASONS = {
     "too-often": "It came too often",
     "not-for-me": "It was not about what I care for",
@@ -50,25 +51,42 @@ def leave(reader_id: int, newsletter: str, *, method: str, network_address: str 
 
     Safe to repeat, and safe for readers, newsletters and ids that are not there. The round moves on, so that a
     confirmation link of before cannot bring the reader back. Database errors are left to the caller: an unsubscribe
-    that was not recorded must not look like one that was.
+    that was not recorded must not look like one that was. Then it is written to the erasure journal, so that no restored
+    backup brings the reader back either.
     """
     now = now or timezone.now()
     with transaction.atomic():
         reader = lock_reader(reader_id)
-        row = Subscription.objects.filter(reader=reader, newsletter=newsletter, state__in=_LIVE).first()
+        row = find_endable(reader, newsletter) if reader else None
         if reader is None or row is None:
             return False
         end_subscription(reader, row, method=method, network_address=network_address, now=now)
+        entry = make_entry("left", reader, newsletter, now)
+    write_after_commit(entry)  # out here: the many that one call of a mail provider reports are one transaction's
     return True
+
+
+def find_endable(reader: Reader, newsletter: str) -> Subscription | None:
+    """Return what this reader can leave: also what is suppressed, unless its consent was withdrawn with that."""
+    row = reader.subscriptions.filter(newsletter=newsletter).exclude(state=SubscriptionState.LEFT).first()
+    if row and row.state == SubscriptionState.SUPPRESSED:
+        last = reader.consents.filter(purpose=Purpose.NEWSLETTER, newsletter=newsletter).order_by("at", "id").last()
+        return None if last and last.action == ConsentAction.WITHDRAWN else row
+    return row
 
 
 def end_subscription(reader: Reader, row: Subscription, *, method: str, network_address: str | None,
                      now: datetime) -> None:
-    """End this subscription of a locked reader, and write down that its consent is withdrawn."""
-    Subscription.objects.filter(pk=row.pk).update(
-        state=SubscriptionState.LEFT, left_at=now, confirm_round=F("confirm_round") + 1)
+    """End this subscription of a locked reader, and write down that its consent is withdrawn. What is suppressed stays so."""
+    state = row.state if row.state == SubscriptionState.SUPPRESSED else SubscriptionState.LEFT
+    Subscription.objects.filter(pk=row.pk).update(state=state, left_at=now, confirm_round=F("confirm_round") + 1)
     record(reader, Purpose.NEWSLETTER, ConsentAction.WITHDRAWN, newsletter=row.newsletter, method=method,
            network_address=network_address, now=now)
+
+
+def make_entry(did: Literal["left", "returned"], reader: Reader, newsletter: str, now: datetime) -> Entry:
+    """Return the erasure journal's line about this; it is to be written once the database has the same."""
+    return Entry(did, now, tuple(sorted(find_mailboxes([reader.pk]))), reader=reader.pk, newsletter=newsletter)
 
 
 def find_undo(reader_id: int, newsletter: str, *, now: datetime | None = None) -> int | None:
@@ -105,6 +123,7 @@ def undo(token: str, *, network_address: str | None = None, now: datetime | None
     Subscription.objects.filter(pk=row.pk).update(
         state=SubscriptionState.CONFIRMED, left_at=None, confirm_round=F("confirm_round") + 1)
     _restore_consent(reader, row.newsletter, network_address, now)
+    write_after_commit(make_entry("returned", reader, row.newsletter, now))
     return Undone("back", reader.pk, row.newsletter)
 
 

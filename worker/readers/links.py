@@ -13,7 +13,7 @@ from django.core import signing
 from django.db.models import Model
 
 from worker.errors import BroadsheetError
-from worker.storage.models import Delivery, Notice, Reader
+from worker.storage.models import Delivery, FormerAddress, Notice, Reader
 
 LinkPurpose = Literal["confirm", "unsubscribe", "preferences", "undo", "address", "measure", "terms"]
 CONFIRM_SECONDS = 7 * 24 * 3600
@@ -23,10 +23,15 @@ _MAX_AGE: dict[str, int | None] = {"confirm": CONFIRM_SECONDS, "unsubscribe": No
                                    "address": CONFIRM_SECONDS, "measure": None, "terms": None}
 # Whose id a link holds, under which name, and when that row came to be.
 _READER = (Reader, "reader", "created_at")
+# The links whose pages lead on to the preferences, and how a former address is found by what they hold.
+_LEAD_TO: dict[LinkPurpose, tuple[str, str]] = {
+    "confirm": ("notice", "reader__notices"), "preferences": ("reader", "reader"), "terms": ("reader", "reader")}
 _NAMED: dict[LinkPurpose, tuple[type[Model], str, str]] = {
     "confirm": (Notice, "notice", "created_at"), "unsubscribe": _READER, "preferences": _READER, "undo": _READER,
     "address": (Notice, "notice", "created_at"), "measure": (Delivery, "delivery", "issue__started_at"), "terms": _READER}
-_CLOCKS = timedelta(minutes=1)  # how far those of two machines may be apart
+_CLOCKS = timedelta(minutes=1)  # how far those of two machines may be apart, or one be set back
+# Nobody may be refused the way out because a clock was wrong, and then for ever.
+_LEAVING_CLOCKS = timedelta(days=1)
 
 
 class BadLinkError(BroadsheetError):
@@ -65,15 +70,29 @@ def read_link(purpose: LinkPurpose, token: str, max_age: int | None = None) -> d
         raise BadLinkError("this link is damaged: open it again from the mail, or copy the whole of it") from error
     if not _is_older_than_link(purpose, ids, token):
         raise BadLinkError("this link belongs to somebody who is not on our lists any more")
+    if purpose in _LEAD_TO and _has_moved_since(purpose, ids, token):
+        raise BadLinkError("this link was sent to an address that has been changed since: use the one in a newer mail")
     return dict(ids)
 
 
 def _is_older_than_link(purpose: LinkPurpose, ids: dict[str, Any], token: str) -> bool:
     """Say whether the row was there when the (verified) link was signed; what is not there at all is no younger."""
     model, name, born = _NAMED[purpose]
-    signed_at = datetime.fromtimestamp(signing.b62_decode(token.rsplit(".", 2)[1]), UTC)
-    younger = {"pk": ids.get(name), f"{born}__gt": signed_at + _CLOCKS}
+    clocks = _LEAVING_CLOCKS if purpose == "unsubscribe" else _CLOCKS
+    younger = {"pk": ids.get(name), f"{born}__gt": _signed_at(token) + clocks}
     return not model._default_manager.filter(**younger).exists()
+
+
+def _has_moved_since(purpose: LinkPurpose, ids: dict[str, Any], token: str) -> bool:
+    """Say whether the reader's mail has gone to another mailbox since the (verified) link was signed: what lies in the old
+    one, which may be somebody else's by now, shows and changes nothing of theirs any more. It still ends a subscription."""
+    name, row = _LEAD_TO[purpose]
+    moved = {row: ids.get(name), "at__gt": _signed_at(token) + timedelta(seconds=1)}  # tokens count in whole seconds
+    return FormerAddress.objects.filter(**moved).exists()
+
+
+def _signed_at(token: str) -> datetime:
+    return datetime.fromtimestamp(signing.b62_decode(token.rsplit(".", 2)[1]), UTC)
 
 
 def confirm_url(notice_id: int) -> str:

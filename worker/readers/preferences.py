@@ -13,7 +13,8 @@ from worker import editorial
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
 from worker.readers.agree import agree_since, list_asking
 from worker.readers.consent import Wordings, build_consent, lock_reader, record
-from worker.readers.leaving import end_subscription
+from worker.readers.journal import write_after_commit
+from worker.readers.leaving import end_subscription, make_entry
 from worker.readers.suppress import is_suppressed
 from worker.readers.terms import box_wordings
 from worker.storage.models import (
@@ -143,12 +144,15 @@ def _change_newsletters(reader: Reader, wanted: set[str], wordings: Wordings,
         _check_may_join(reader, reads=bool(confirmed))
     for key in joining:
         _join(reader, key, wordings, said)
+        if key in rows and rows[key].left_at:
+            write_after_commit(make_entry("returned", reader, key, said["now"]))
     if joining:
         agree_since(reader, wordings["newsletter"])
     # A pending subscription that is not ticked was never begun: it is left for its confirmation link to decide.
     leaving = sorted(confirmed - wanted)
     for key in leaving:
         end_subscription(reader, rows[key], method=said["method"], network_address=said["network_address"], now=said["now"])
+        write_after_commit(make_entry("left", reader, key, said["now"]))
     return tuple(joining), tuple(leaving)
 
 

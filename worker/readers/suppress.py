@@ -11,6 +11,7 @@ from worker.readers.addresses import mailbox_of
 from worker.readers.consent import build_consent
 from worker.readers.find import find_spellings
 from worker.readers.hashes import email_hash, mailboxes_by_hash
+from worker.readers.journal import Entry, write_after_commit
 from worker.storage.bulk_readers import find_hashes
 from worker.storage.models import Consent, ConsentAction, Purpose, Reader, Subscription, SubscriptionState, Suppression
 
@@ -42,30 +43,35 @@ def is_suppressed(email: str) -> bool:
     return bool(suppressed_among([email]))
 
 
-@transaction.atomic
 def suppress(email: str, reason: str, *, now: datetime | None = None) -> bool:
     """Never write to this address again; say whether that is new.
 
     `reason` is bounce, complaint, request or erased. The reader's subscriptions become suppressed in the same
-    transaction, and a complaint or request is also written to the ledger as a consent withdrawn.
+    transaction, and a complaint or request is also written to the ledger as a consent withdrawn. Then the erasure journal is told,
+    so that a restored backup does not forget it.
     """
     now = now or timezone.now()
-    own = find_spellings(email)
-    readers = list(Reader.objects.select_for_update(no_key=True).filter(pk__in=own).order_by("pk"))
-    known = is_suppressed(email)
+    digest = email_hash(email)
+    with transaction.atomic():
+        own = find_spellings(email)
+        readers = list(Reader.objects.select_for_update(no_key=True).filter(pk__in=own).order_by("pk"))
+        known = is_suppressed(email)
+        if not known:
+            Suppression.objects.get_or_create(email_hash=digest, defaults={"reason": reason[:30], "at": now})
+        for reader in readers:
+            end_all(reader, reason, method=reason, now=now)
     if not known:
-        Suppression.objects.get_or_create(email_hash=email_hash(email), defaults={"reason": reason[:30], "at": now})
-    for reader in readers:
-        _end_subscriptions(reader, reason, now)
+        write_after_commit(Entry("suppressed", now, (digest,), reason=reason[:30]))
     return not known
 
 
-def _end_subscriptions(reader: Reader, reason: str, now: datetime) -> None:
+def end_all(reader: Reader, reason: str, *, method: str, now: datetime) -> None:
+    """Suppress all of a locked reader's subscriptions that they have not left."""
     confirmed = Subscription.objects.filter(
         reader=reader, state=SubscriptionState.CONFIRMED).values_list("newsletter", flat=True)
     if reason in _BY_THE_READER:
         Consent.objects.bulk_create([
-            build_consent(reader, Purpose.NEWSLETTER, ConsentAction.WITHDRAWN, newsletter=key, method=reason, now=now)
+            build_consent(reader, Purpose.NEWSLETTER, ConsentAction.WITHDRAWN, newsletter=key, method=method, now=now)
             for key in confirmed])
     # The round moves on, so that a confirmation link still lying in the mailbox revives nothing.
     Subscription.objects.filter(reader=reader).exclude(state=SubscriptionState.LEFT).update(
