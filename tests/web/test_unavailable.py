@@ -61,11 +61,11 @@ def forms(ada: Reader) -> dict[str, dict[str, Any]]:
         "/subscribe/": {"email": "bob@example.com", "newsletters": "daily", "agree": "on", "shown": seal_shown(box_wordings())},
         path_of(confirm_url(asking.pk)): {"shown": read_confirmation(sign_link("confirm", notice=asking.pk)).seal},
         own: {"change": "pause", "weeks": "2"},
-        path_of(address_url(ada.pk, Notice.objects.get(kind="address").pk)): {},
         path_of(agree_url(ada.pk, terms.pk)): {"shown": seal_shown({"newsletter": terms})},
         leaving: {},
         f"{path_of(unsubscribe_url(ada.pk, 'aitrends'))}reason/": {"reason": "other"},
         path_of(undo_url(ada.pk, "aitrends", left.confirm_round)): {},
+        path_of(address_url(ada.pk, Notice.objects.get(kind="address").pk)): {"shown": "ada@example.org"},  # last
     }
 
 

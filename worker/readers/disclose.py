@@ -13,6 +13,7 @@ from worker.storage.models import (
     Delivery,
     Measurement,
     Notice,
+    NoticeKind,
     ProviderEvent,
     Reader,
     SignUp,
@@ -63,6 +64,9 @@ def disclose(reader_id: int) -> dict[str, Any]:
 
 
 def _disclose_letter(row: Notice) -> dict[str, Any]:
+    """What became of a letter; not of one to an address that is not the reader's: whether that is written to is its owner's."""
+    if row.kind == NoticeKind.ADDRESS and row.to != row.reader.email:
+        return {"kind": row.kind, "owed_since": _moment(row.created_at), "to": row.to}
     return {"kind": row.kind, "state": row.state, "owed_since": _moment(row.created_at), "at": _moment(row.updated_at),
             "to": row.to, "about": row.details, "attempts": row.attempts, "answer": row.error,
             "number_at_the_mail_system": row.provider_id}

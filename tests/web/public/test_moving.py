@@ -1,5 +1,6 @@
 """A reader's mail moves to another address: asked for on their page, confirmed by the new one, told to the old one."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from django.utils import timezone
 from worker.delivery.events import Event, apply_events
 from worker.delivery.notices import send_notices
 from worker.readers.erase import erase
-from worker.readers.links import address_url, preferences_url, sign_link
+from worker.readers.links import address_url, confirm_url, preferences_url, sign_link, unsubscribe_url
 from worker.readers.subscribe import sign_up as sign_up_step
 from worker.readers.suppress import is_suppressed, suppress
 from worker.storage.models import Consent, Delivery, Issue, Notice, Reader, Subscription
@@ -67,9 +68,11 @@ def _link_in(mail: Any) -> str:
     return found[1]
 
 
-def _press(path: str) -> Any:
-    """Press the button as the new address's owner does: another browser, no cookie."""
-    return Client(enforce_csrf_checks=True).post(path)
+def _press(path: str, page: Any = None) -> Any:
+    """Open the page and press its button as the new address's owner does: another browser, no cookie. `page`: opened before."""
+    words = (page or Client().get(path)).content.decode()
+    hidden = {key: unescape(value) for key, value in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', words)}
+    return Client(enforce_csrf_checks=True).post(path, hidden)
 
 
 def test_mail_moves_once_the_new_address_says_so(ada: Reader, ask: Callable[..., Any], box: Callable[[], list[Any]]) -> None:
@@ -182,8 +185,37 @@ def test_a_mailbox_is_asked_once_a_day_and_its_link_holds_again(ada: Reader, ask
     ask(ada, "other@example.com")
     ask(ada, "NEW@example.com")
     letters = box()
-    assert [mail["To"] for mail in letters] == ["new@example.com"], "and the one that is no longer meant is not sent"
+    assert [mail["To"] for mail in letters] == ["NEW@example.com"], "and the one that is no longer meant is not sent"
     assert _press(_link_in(letters[0])).status_code == 200
+
+
+def test_of_two_spellings_of_a_mailbox_the_last_one_gets_the_mail(ada: Reader, ask: Callable[..., Any],
+                                                                  box: Callable[[], list[Any]]) -> None:
+    ask(ada, "a+1@gmail.com")
+    link = _link_in(box()[-1])
+    ask(ada, "a+2@gmail.com")
+    page = Client().get(link)
+    assert ("a+2@gmail.com" in page.content.decode(), "a+1@gmail.com" in page.content.decode()) == (True, False)
+    assert "a+2@gmail.com" in _press(link, page).content.decode()
+    ada.refresh_from_db()
+    assert (ada.email, ada.mailbox) == ("a+2@gmail.com", "a@gmail.com")
+    assert [mail["To"] for mail in box()] == ["a+1@gmail.com", "ada@example.com"], "no second letter to the mailbox"
+
+
+def test_a_button_moves_nothing_to_an_address_its_page_did_not_show(ada: Reader, ask: Callable[..., Any],
+                                                                    box: Callable[[], list[Any]]) -> None:
+    ask(ada, "a+1@gmail.com")
+    link = _link_in(box()[-1])
+    page = Client().get(link)
+    ask(ada, "a+2@gmail.com")
+    for answer in (_press(link, page), Client().post(link)):
+        words = answer.content.decode()
+        assert (answer.status_code, "Nothing is changed yet" in words, "a+2@gmail.com" in words) == (409, True, True)
+        ada.refresh_from_db()
+        assert ada.email == "ada@example.com"
+    assert _press(link, answer).status_code == 200, "the page is shown again, and its button holds"
+    ada.refresh_from_db()
+    assert ada.email == "a+2@gmail.com"
 
 
 def test_a_reader_cannot_have_many_strangers_asked(ada: Reader, ask: Callable[..., Any], box: Callable[[], list[Any]]) -> None:
@@ -195,6 +227,15 @@ def test_a_reader_cannot_have_many_strangers_asked(ada: Reader, ask: Callable[..
     assert [mail["To"] for mail in box()] == ["n2@example.com"]
     Notice.objects.filter(kind="address").delete()
     assert "Saved" in ask(ada, "n3@example.com").content.decode()
+
+
+def test_a_letter_that_was_not_sent_since_another_was_asked_is_owed_again(ada: Reader, ask: Callable[..., Any],
+                                                                          box: Callable[[], list[Any]]) -> None:
+    ask(ada, "first@example.com")
+    ask(ada, "second@example.com")
+    assert [mail["To"] for mail in box()] == ["second@example.com"]
+    ask(ada, "first@example.com")
+    assert [mail["To"] for mail in box()] == ["second@example.com", "first@example.com"]
 
 
 def test_the_link_ends_after_seven_days(ada: Reader, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,3 +293,41 @@ def test_a_late_bounce_of_the_old_mailbox_does_not_silence_the_new_one(ada: Read
     apply_events([Event("bounced", delivery.pk, "e1", NOW, email="ada@example.com")])
     assert (is_suppressed("ada@example.com"), is_suppressed("new@example.com")) == (True, False)
     assert Subscription.objects.get().state == "confirmed"
+
+
+def test_what_lies_in_the_old_mailbox_shows_nothing_more_and_still_leaves(ada: Reader, ask: Callable[..., Any],
+                                                                          box: Callable[[], list[Any]],
+                                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads the old mailbox now, an employer or whom the provider gave it to, does not learn where the reader went."""
+    Reader.objects.update(created_at=timezone.now() - timedelta(days=9))
+    letter = Notice.objects.create(kind="confirm", key="confirm:old", reader=ada, created_at=timezone.now() - timedelta(days=9),
+                                   details={"rounds": {"daily": 1}, "partners": False, "tracking": False, "shown": {}})
+    with monkeypatch.context() as patch:
+        patch.setattr("django.core.signing.time.time", lambda: (timezone.now() - timedelta(days=2)).timestamp())
+        old = [_path(preferences_url(ada.pk)), _path(confirm_url(letter.pk))]
+        leave = _path(unsubscribe_url(ada.pk, "daily"))
+    assert [Client().get(path).status_code for path in old] == [200, 200]
+    ask(ada, "new@example.com")
+    page = _press(_link_in(box()[-1])).content.decode()
+    for path in old:
+        answer = Client().get(path)
+        assert (answer.status_code, "new@example.com" in answer.content.decode()) == (404, False)
+        assert "has been changed since" in answer.content.decode()
+    assert Client().get(re.search(r'"(/preferences/[^"]+|http[^"]+/preferences/[^"]+)"', page)[1]).status_code == 200
+    assert Client().post(leave).status_code == 200
+    assert Subscription.objects.get(newsletter="daily").state == "left"
+
+
+def test_my_data_does_not_tell_whether_another_address_is_written_to(ada: Reader, ask: Callable[..., Any],
+                                                                     box: Callable[[], list[Any]], browser: Client) -> None:
+    def my_data() -> str:
+        return browser.get(_path(preferences_url(ada.pk)) + "data/").content.decode()
+
+    suppress("gone@example.com", "erased")
+    told = []
+    for address in ("gone@example.com", "free@example.com"):
+        ask(ada, address)
+        box()
+        told.append(next({key: one[key] for key in one if key not in ("owed_since", "to")}
+                         for one in json.loads(my_data())["letters"] if one["to"] == address))
+    assert told[0] == told[1]

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from worker.errors import BroadsheetError
 from worker.readers.leaving import LONGEST_WORDS, REASONS, find_undo, leave, tell_reason
 from worker.readers.leaving import undo as take_back
-from worker.readers.links import BadLinkError, ExpiredLinkError, preferences_url, read_link, undo_url
+from worker.readers.links import BadLinkError, ExpiredLinkError, read_link, undo_url
 from worker.readers.preferences import title_of
 from worker.web.public.confirming import show_bad_link
 from worker.web.public.guards import LARGEST_FORM, body_length, network_address, personal, small_body
@@ -51,25 +51,23 @@ def _unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         return render(request, "web/public/unsubscribe.html", {"title": title})
     one_click = _is_one_click(request)
-    is_new = leave(ids["reader"], ids["newsletter"], method="one-click" if one_click else "unsubscribe page",
+    leave(ids["reader"], ids["newsletter"], method="one-click" if one_click else "unsubscribe page",
                    network_address=network_address(request))
     try:
-        return _say(request, title, {} if one_click else _offer_more(token, title, ids, is_new=is_new))
+        return _say(request, title, {} if one_click else _offer_more(token, title, ids))
     except DatabaseError:  # they have left: that is what must be said
         log.exception("nothing more can be offered to who has just left")
         return _say(request, title, {"title": title})
 
 
-def _offer_more(token: str, title: str, ids: dict[str, Any], *, is_new: bool) -> dict[str, Any]:
+def _offer_more(token: str, title: str, ids: dict[str, Any]) -> dict[str, Any]:
     """Return what the page after the button holds: the way back, and the question nobody has to answer.
 
-    The preferences only for who has left this moment: the link of an old mail, which stands in its headers too, opens no more
-    than the way out.
+    Not the preferences: this link stands in the headers of every mail, and opens no more than the way out.
     """
     found = find_undo(ids["reader"], ids["newsletter"])
     return {"title": title, "token": token, "reasons": REASONS, "longest": LONGEST_WORDS,
-            "undo": undo_url(ids["reader"], ids["newsletter"], found) if found is not None else "",
-            "preferences": preferences_url(ids["reader"]) if is_new else ""}
+            "undo": undo_url(ids["reader"], ids["newsletter"], found) if found is not None else ""}
 
 
 def _say(request: HttpRequest, title: str, context: dict[str, Any]) -> HttpResponse:
@@ -104,8 +102,7 @@ def undo(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "web/public/undo.html", {"state": "stale"}, status=410)
     except BadLinkError as error:
         return show_bad_link(request, error)
-    context = {"state": done.state, "title": title_of(done.newsletter),
-               "preferences": preferences_url(done.reader_id) if done.state != "stale" else ""}
+    context = {"state": done.state, "title": title_of(done.newsletter)}
     return render(request, "web/public/undo.html", context, status=410 if done.state == "stale" else 200)
 
 
