@@ -41,7 +41,6 @@ class Undone:
     """
 
     state: Literal["back", "already", "stale"]
-    reader_id: int
     newsletter: str
 
 
@@ -115,16 +114,16 @@ def undo(token: str, *, network_address: str | None = None, now: datetime | None
     reader = lock_reader(ids["reader"])
     row = Subscription.objects.filter(reader=reader, newsletter=ids["newsletter"]).first() if reader else None
     if reader is None or row is None:
-        return Undone("stale", ids["reader"], ids["newsletter"])
+        return Undone("stale", ids["newsletter"])
     if row.state == SubscriptionState.CONFIRMED:
-        return Undone("already", reader.pk, row.newsletter)
+        return Undone("already", row.newsletter)
     if row.confirm_round != ids["round"] or not _may_return(row, now) or is_suppressed(reader.email):
-        return Undone("stale", reader.pk, row.newsletter)
+        return Undone("stale", row.newsletter)
     Subscription.objects.filter(pk=row.pk).update(
         state=SubscriptionState.CONFIRMED, left_at=None, confirm_round=F("confirm_round") + 1)
     _restore_consent(reader, row.newsletter, network_address, now)
     write_after_commit(make_entry("returned", reader, row.newsletter, now))
-    return Undone("back", reader.pk, row.newsletter)
+    return Undone("back", row.newsletter)
 
 
 def _restore_consent(reader: Reader, newsletter: str, network_address: str | None, now: datetime) -> None:

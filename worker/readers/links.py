@@ -23,12 +23,12 @@ _MAX_AGE: dict[str, int | None] = {"confirm": CONFIRM_SECONDS, "unsubscribe": No
                                    "address": CONFIRM_SECONDS, "measure": None, "terms": None}
 # Whose id a link holds, under which name, and when that row came to be.
 _READER = (Reader, "reader", "created_at")
-# The links whose pages lead on to the preferences, and how a former address is found by what they hold.
-_LEAD_TO: dict[LinkPurpose, tuple[str, str]] = {
-    "confirm": ("notice", "reader__notices"), "preferences": ("reader", "reader"), "terms": ("reader", "reader")}
 _NAMED: dict[LinkPurpose, tuple[type[Model], str, str]] = {
     "confirm": (Notice, "notice", "created_at"), "unsubscribe": _READER, "preferences": _READER, "undo": _READER,
     "address": (Notice, "notice", "created_at"), "measure": (Delivery, "delivery", "issue__started_at"), "terms": _READER}
+# The links whose pages lead on to the preferences, and how a former address is found by what they hold.
+_LEAD_TO: dict[LinkPurpose, tuple[str, str]] = {
+    "confirm": ("notice", "reader__notices"), "preferences": ("reader", "reader"), "terms": ("reader", "reader")}
 _CLOCKS = timedelta(minutes=1)  # how far those of two machines may be apart, or one be set back
 # Nobody may be refused the way out because a clock was wrong, and then for ever.
 _LEAVING_CLOCKS = timedelta(days=1)

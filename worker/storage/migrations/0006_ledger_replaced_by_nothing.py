@@ -1,4 +1,7 @@
-"""The consent ledger's two ways round its guards: REPLACE on SQLite fires no delete trigger, TRUNCATE on PostgreSQL no row's."""
+"""The consent ledger's two ways round its guards: REPLACE on SQLite fires no delete trigger, TRUNCATE on PostgreSQL no row's.
+
+A later migration that alters storage_consent on SQLite must call `guard` again too, as 0003 says of `guard_ledger`.
+"""
 
 from django.db import migrations
 

@@ -52,7 +52,7 @@ def _unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "web/public/unsubscribe.html", {"title": title})
     one_click = _is_one_click(request)
     leave(ids["reader"], ids["newsletter"], method="one-click" if one_click else "unsubscribe page",
-                   network_address=network_address(request))
+          network_address=network_address(request))
     try:
         return _say(request, title, {} if one_click else _offer_more(token, title, ids))
     except DatabaseError:  # they have left: that is what must be said
