@@ -133,6 +133,15 @@ def test_an_edition_that_is_changed_while_it_is_sent_stops_at_the_next_batch(sen
     assert len(list(box.iterdir())) == 2
 
 
+def test_who_it_comes_from_is_what_was_approved(sending: Make, box: Path) -> None:
+    issue_id = sending(1)
+    Edition.objects.update(from_name="The Desk", from_email="desk@example.org", list_title="Trends")  # feeds.toml has changed since
+    deliver_issue(issue_id)
+    (mail,) = (file.read_text() for file in box.iterdir())
+    assert 'From: "The Desk" <desk@example.org>' in mail
+    assert 'List-Id: "Trends" <aitrends.example.org>' in mail
+
+
 def test_batches_take_turns_until_nothing_is_open(sending: Make, box: Path) -> None:
     issue_id = sending(5)
     sender = open_sender()

@@ -37,6 +37,7 @@ def test_an_approval_freezes_the_bytes_that_were_read(issue: Issue, approver: Ed
     assert (edition.subject, edition.html, edition.text) == (proof.subject, proof.html, proof.text)
     assert edition.sha256 == proof.sha256 == hash_proof(edition.subject, edition.html, edition.text)
     assert edition.approved_by == approver
+    assert (edition.from_name, edition.from_email, edition.list_title) == ("AITrends", "aitrends@example.com", "AITrends")
     assert all(found["ok"] or not found["blocking"] for found in edition.preflight)
     assert AuditEntry.objects.get(action="approve").detail["sha256"] == proof.sha256
     assert read_proof(issue)[0] == proof

@@ -128,10 +128,9 @@ def _read_variants(issue: Issue, at: datetime, kept: Variants | None) -> Variant
     try:
         edition = read_edition(issue.pk)
         check_edition(edition)
-        newsletter = editorial.load().newsletter(issue.newsletter)
+        named = (edition.from_name, edition.from_email, edition.list_title) if edition.from_email else _name_now(issue)
         sheet = Sheet(
-            subject=edition.subject, html=edition.html, text=edition.text, from_name=newsletter.from_name,
-            from_email=newsletter.from_email, list_title=newsletter.title, list_key=issue.newsletter,
+            edition.subject, edition.html, edition.text, *named, list_key=issue.newsletter,
             feedback=f"{issue.slug}:{issue.newsletter}:issue:broadsheet")
         if kept and kept.serves(sheet, at):
             return kept
@@ -141,6 +140,12 @@ def _read_variants(issue: Issue, at: datetime, kept: Variants | None) -> Variant
     except BroadsheetError as error:
         hold_issue(issue.pk, str(error))
         raise
+
+
+def _name_now(issue: Issue) -> tuple[str, str, str]:
+    """Return who an edition comes from that was approved before editions said so."""
+    newsletter = editorial.load().newsletter(issue.newsletter)
+    return newsletter.from_name, newsletter.from_email, newsletter.title
 
 
 def deliver_issue(issue_id: int, *, sender: Sender | None = None, seconds: float | None = None,

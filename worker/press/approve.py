@@ -5,6 +5,7 @@ from dataclasses import asdict
 from django.db import transaction
 from django.utils import timezone
 
+from worker import editorial
 from worker.errors import BroadsheetError, ConflictError
 from worker.issues.corrections import printed_with
 from worker.issues.find import lock_issue
@@ -37,8 +38,10 @@ def approve_issue(issue_id: int, *, editor: Editor, proof_sha256: str) -> Editio
                                 "or a setting has changed since; read the proof again, then approve it")
         findings = check_proof(issue, proof)
         _refuse_blocked(issue, findings)
+        newsletter = editorial.load().newsletter(issue.newsletter)
         edition = Edition.objects.create(
             issue=issue, subject=proof.subject, html=proof.html, text=proof.text, sha256=proof.sha256,
+            from_name=newsletter.from_name, from_email=newsletter.from_email, list_title=newsletter.title,
             preflight=[asdict(finding) for finding in findings], approved_by=editor, approved_at=timezone.now())
         Correction.objects.filter(pk__in=printed, issue__digest=issue.digest).update(printed_in=issue)
         _change_state(issue, IssueState.APPROVED)

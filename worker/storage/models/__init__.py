@@ -8,6 +8,7 @@ from worker.storage.models.delivery import (
     Measurement,
     Notice,
     NoticeKind,
+    Pace,
     ProviderEvent,
 )
 from worker.storage.models.editors import Editor
@@ -75,6 +76,7 @@ __all__ = [
     "ModelCall",
     "Notice",
     "NoticeKind",
+    "Pace",
     "PartnerBlock",
     "Placement",
     "ProviderEvent",

@@ -40,6 +40,7 @@ class Ledger(models.Model):
     leased_until = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)  # a deferred attempt waits until then
     attempts = models.PositiveSmallIntegerField(default=0)
+    claims = models.PositiveSmallIntegerField(db_default=0, default=0)  # whose worker ended before the attempt
     provider_id = models.CharField(max_length=200, blank=True)
     error = models.CharField(max_length=500, blank=True)
     updated_at = models.DateTimeField(default=timezone.now)
@@ -97,6 +98,19 @@ class ProviderEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider} {self.kind}"
+
+
+class Pace(models.Model):
+    """How fast mail goes to one group of mailboxes, shared by all workers: `delivery.pace` says what it means."""
+
+    key = models.CharField(max_length=100, unique=True)  # a mailbox provider's domain, "*", or "warm-up"
+    day = models.DateField(null=True)  # in UTC
+    begun_today = models.PositiveIntegerField(default=0)  # copies let through on that day
+    free_at = models.DateTimeField(null=True)  # when the next copy may go
+    queue_until = models.DateTimeField(null=True)  # the turn of the last copy that was told to come back
+
+    def __str__(self) -> str:
+        return f"pace of {self.key}"
 
 
 OPENED = -1

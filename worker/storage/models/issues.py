@@ -53,7 +53,11 @@ class Issue(models.Model):
     drafted_at = models.DateTimeField(default=timezone.now)
     window_start = models.DateTimeField()
     window_end = models.DateTimeField()
+    send_at = models.DateTimeField(null=True)  # when an approved issue starts by itself; null: when somebody says so
+    send_zone = models.CharField(max_length=64, blank=True)  # the time zone in which that was said, to say it back
     started_at = models.DateTimeField(null=True)  # audience frozen
+    canary_at = models.DateTimeField(null=True)  # when the last of the copies that go first was handed over
+    turns = models.PositiveBigIntegerField(db_default=0, default=0)  # batches begun: see `delivery.fence`
     sent_at = models.DateTimeField(null=True)
     traces_kept = models.BooleanField(default=True)  # what its copies meet (answers, reports, openings) is taken down
     traces_swept = models.BooleanField(default=False)  # and of what was taken down nothing is left
@@ -140,6 +144,9 @@ class Edition(models.Model):
     html = models.TextField()  # with readers' links (press.proof.MARKS) and what only some get (press.blocks) still marked
     text = models.TextField()
     sha256 = models.CharField(max_length=64)
+    from_name = models.CharField(max_length=300, blank=True)  # who it comes from, as feeds.toml said when it was approved
+    from_email = models.CharField(max_length=254, blank=True)
+    list_title = models.CharField(max_length=300, blank=True)
     preflight = models.JSONField(default=list)
     approved_by = models.ForeignKey(Editor, on_delete=models.PROTECT, related_name="+")
     approved_at = models.DateTimeField(default=timezone.now)
