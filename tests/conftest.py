@@ -47,7 +47,9 @@ ENVIRONMENT = {
     # One machine plays all visitors: only the tests of the limits themselves set lower ones.
     "SIGNUP_NETWORK_LIMIT": "100000", "SIGNUP_TOTAL_LIMIT": "1000000", "TERMS_NOTICE_DAYS": "14",
     "KEEP_UNCONFIRMED_DAYS": "30", "KEEP_NETWORK_DAYS": "90", "KEEP_EVENTS_DAYS": "396",
-    "TRUST_PROXY": "false", "DATABASE_WAIT_SECONDS": "30",
+    "TRUST_PROXY": "false", "DATABASE_WAIT_SECONDS": "30", "START_GRACE_MINUTES": "60", "TEST_ADDRESSES": "",
+    "DELIVERY_WORKERS": "1", "CANARY_PERCENT": "1", "CANARY_MINUTES": "0",
+    "SEND_RATES": "", "WARM_UP": "",
 }
 
 
@@ -156,13 +158,16 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_journal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give each test an erasure journal of its own: one test's erasures must not be done again in the next."""
+    """Give each test what stands outside the database afresh: one test's erasures must not be done again in the next, nor what it
+    sent be held against the next, whose issue has the same number."""
     from django.conf import settings
 
     file = HOME / f"erasures-{next(_journals)}.jsonl"
     monkeypatch.setattr(settings, "ERASURE_JOURNAL", file)
     yield
     file.unlink(missing_ok=True)
+    for folder in ("turns", "replies"):
+        shutil.rmtree(HOME / folder, ignore_errors=True)
 
 
 def _refusing_strangers(connect: Callable[..., Any]) -> Callable[..., Any]:

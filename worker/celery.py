@@ -1,11 +1,12 @@
 """The Celery app and the timetable. Messages carry ids only; the database is the truth, Redis may be flushed at any moment."""
 
 import warnings
+from multiprocessing.sharedctypes import RawValue
 from typing import Any
 
 from celery import Celery
 from celery.platforms import SecurityWarning
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_shutting_down
 
 from worker import settings
 
@@ -14,6 +15,9 @@ DELIVER_SECONDS = 25  # how long one delivery task works before it hands the res
 # A visitor waits for a nudge: it tries once, for a second. The others have more patience with a Redis that is busy for a while, as
 # a worker that loses its connection gives up the tasks under way.
 NUDGE_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 1, "max_retries": 0}
+
+# Shared with the processes of the pool, which are forked after this: only the first process gets the signal.
+_stopping = RawValue("b", 0)
 
 warnings.simplefilter("ignore", SecurityWarning)  # seven lines about running as root; worker.service says it in one
 
@@ -46,11 +50,22 @@ app.conf.update(
         "draft": {"task": "worker.tasks.draft_due", "schedule": 20, "options": {"expires": 19}},
         "sign-ups": {"task": "worker.tasks.sign_ups", "schedule": 10, "options": {"expires": 9}},
         "notices": {"task": "worker.tasks.notices", "schedule": 10, "options": {"expires": 9}},
+        "starts": {"task": "worker.tasks.start_due", "schedule": 10, "options": {"expires": 9}},
         "retain": {"task": "worker.tasks.retain", "schedule": 3600, "options": {"expires": 1800}},
         "renew": {"task": "worker.tasks.renew", "schedule": 600, "options": {"expires": 590}},
         "sweep": {"task": "worker.tasks.sweep", "schedule": 10, "options": {"expires": 9}},
     },
 )
+
+
+@worker_shutting_down.connect
+def _stop(**_: Any) -> None:
+    _stopping.value = 1
+
+
+def is_stopping() -> bool:
+    """Say whether this worker has been told to stop: long tasks end what is under way and begin nothing else."""
+    return bool(_stopping.value)
 
 
 @setup_logging.connect

@@ -111,6 +111,16 @@ def name_command(command: str) -> str:
     return f"{home}{shlex.quote(str(shown))} {command}"
 
 
+def read_test_addresses() -> list[str]:
+    """Return who may get test mails: addresses, or "@" and a domain; raises BroadsheetError naming the one that is neither."""
+    given = [one.strip().lower() for one in env.list("TEST_ADDRESSES", default=[]) if one.strip()]
+    for one in given:
+        if not re.fullmatch(r"[^\s@<>,;\"]*@[a-z0-9-]+(\.[a-z0-9-]+)+", one):
+            raise BroadsheetError(f"TEST_ADDRESSES: {one!r} is neither an address such as chief@example.org nor a domain such as "
+                                  "@example.org; put commas between them")
+    return given
+
+
 def read_number(name: str, default: int, least: int, most: int) -> int:
     """Return an integer setting; raises BroadsheetError naming the limits."""
     try:
@@ -171,7 +181,14 @@ SENDGRID_API_KEY = env.str("SENDGRID_API_KEY", default="")
 SENDGRID_HOST = env.str("SENDGRID_HOST", default="") or "https://api.sendgrid.com"
 SENDGRID_WEBHOOK_KEY = env.str("SENDGRID_WEBHOOK_KEY", default="")
 POSTAL_ADDRESS = env.str("POSTAL_ADDRESS", default="")
+DELIVERY_WORKERS = read_number("DELIVERY_WORKERS", 1, 1, 64)  # processes that send one issue at once, on all machines
+CANARY_PERCENT = read_number("CANARY_PERCENT", 1, 0, 50)  # of an issue's copies, the share that goes first
+CANARY_MINUTES = read_number("CANARY_MINUTES", 0, 0, 1440)  # how long the rest waits for what is reported of it
 DELIVERY_LEASE_SECONDS = read_number("DELIVERY_LEASE_SECONDS", 60, 2, 600)
+SEND_RATES = values.read_rates(env.str("SEND_RATES", default=""))  # by mailbox provider; empty: as fast as can be
+WARM_UP = values.read_warm_up(env.str("WARM_UP", default=""))  # by day (UTC)
+START_GRACE_MINUTES = read_number("START_GRACE_MINUTES", 60, 1, 1440)  # an issue that missed its hour by more is asked about
+TEST_ADDRESSES = read_test_addresses()  # who may get test mails beside the editor who asks for one
 
 # -- queue --------------------------------------------------------------------------------------------------------
 _given_redis = read_redis_url()

@@ -14,12 +14,12 @@ from kombu.exceptions import LimitExceeded, OperationalError
 from kombu.pools import producers
 
 from worker import editorial
-from worker.celery import DELIVER_SECONDS, NUDGE_OPTIONS, app
+from worker.celery import DELIVER_SECONDS, NUDGE_OPTIONS, app, is_stopping
 
 if not apps.ready:
     django.setup()
 
-from worker.delivery import deliver
+from worker.delivery import deliver, schedule
 from worker.delivery import notices as letters
 from worker.errors import BroadsheetError
 from worker.feeds import gather as gathering
@@ -80,9 +80,20 @@ def draft_due() -> None:
 
 
 @step
+def start_due() -> None:
+    """Start the issues whose hour has come; those that missed it are held until somebody decides."""
+    due = schedule.start_due()
+    for issue_id in due.started:
+        log.info("started", issue=issue_id)
+        nudge("deliver", issue_id)
+    for issue_id, note in due.held.items():
+        log.error("an issue did not start at its hour and is held", issue=issue_id, note=note)
+
+
+@step
 def deliver_issue(issue_id: int) -> None:
     """Work on one issue's deliveries for a while; the sweep sends another task while any are open."""
-    if not deliver.deliver_issue(issue_id, seconds=DELIVER_SECONDS).finished:
+    if not deliver.deliver_issue(issue_id, seconds=DELIVER_SECONDS, is_stopping=is_stopping).finished:
         nudge("deliver", issue_id)
 
 
@@ -114,7 +125,8 @@ def sweep() -> None:
     """Find what a crash or a flushed Redis left behind: expired leases, and issues being sent that nobody works on."""
     deliver.settle_expired()
     for issue_id in Issue.objects.filter(state=IssueState.SENDING).values_list("pk", flat=True):
-        if not deliver.is_worked_on(issue_id):  # one task an issue: the other processes stay free for letters and news
+        # One more task for an issue each time, and no more than is set: the other processes stay free for letters and news.
+        if deliver.count_workers(issue_id) < settings.DELIVERY_WORKERS:
             deliver_issue.apply_async((issue_id,), expires=9)
 
 

@@ -1,12 +1,17 @@
 """A setting's text as it was given comes in; its value comes out, or one line that says what to write instead."""
 
 import re
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from worker.errors import BroadsheetError
 
 _MOST_AMOUNT = Decimal(1_000_000)
+_MOST_COPIES = 100_000  # of a rate: ten microseconds for each, and the clock tells one
+_MOST_A_DAY = 1_000_000_000
+_UNITS = {"s": 1, "min": 60, "h": 3600}
 
 
 def check_secret_key(key: str, source: str) -> str:
@@ -92,3 +97,52 @@ def check_daily_limit(limit: Decimal | None, *, has_prices: bool) -> Decimal | N
         raise BroadsheetError("SUMMARISER_DAILY_LIMIT counts nothing without prices: set SUMMARISER_PROMPT_PRICE and "
                               "SUMMARISER_COMPLETION_PRICE, per million tokens")
     return limit
+
+
+class Rate(NamedTuple):
+    """So many copies at most in so many seconds."""
+
+    copies: int
+    seconds: int
+
+    @property
+    def gap(self) -> timedelta:
+        """Return the time from one copy to the next, never less than the rate asks for."""
+        return timedelta(microseconds=-(-self.seconds * 1_000_000 // self.copies))
+
+    def __str__(self) -> str:
+        return f"{self.copies}/{next(unit for unit, seconds in _UNITS.items() if seconds == self.seconds)}"
+
+
+def read_rates(given: str) -> dict[str, Rate]:
+    """Return SEND_RATES by domain, "*" for everything together; raises BroadsheetError naming the piece that is wrong."""
+    rates: dict[str, Rate] = {}
+    for piece in filter(None, (piece.strip() for piece in given.split(","))):
+        found = re.fullmatch(r"(\*|[a-z0-9-]+(?:\.[a-z0-9-]+)+)\s*=\s*([0-9]{1,6})\s*/\s*(s|min|h)", piece.lower())
+        if not found or not 1 <= int(found[2]) <= _MOST_COPIES or len(found[1]) > 100:
+            raise BroadsheetError(f"SEND_RATES: {piece!r} is no rate: write a domain (or * for everything together), =, from 1 to "
+                                  f"{_MOST_COPIES} copies, and /s, /min or /h, e.g. gmail.com=20/s")
+        if found[1] in rates:
+            raise BroadsheetError(f"SEND_RATES: {piece!r} is the second rate for {found[1]}: leave one of them out")
+        rates[found[1]] = Rate(int(found[2]), _UNITS[found[3]])
+    return rates
+
+
+def read_warm_up(given: str) -> dict[date, int]:
+    """Return how many copies may go on each day that WARM_UP names; raises BroadsheetError naming the piece that is wrong."""
+    first, _, numbers = given.partition(":")
+    if not given.strip():
+        return {}
+    wanted = "write the first day and how many copies may go on it and on each day after it, e.g. 2026-12-01: 500, 1000, 2000"
+    try:
+        day = date.fromisoformat(first.strip())
+        days = [day + timedelta(days=place) for place in range(numbers.count(",") + 1)]
+    except (ValueError, OverflowError) as error:
+        raise BroadsheetError(f"WARM_UP: {first.strip()!r} is no day: {wanted}") from error
+    plan: dict[date, int] = {}
+    for each, piece in zip(days, numbers.split(","), strict=True):
+        number = int(piece) if re.fullmatch(r"\s*[0-9]{1,10}\s*", piece) else 0
+        if not 1 <= number <= _MOST_A_DAY:
+            raise BroadsheetError(f"WARM_UP: {piece.strip()!r} is no number of copies from 1 to {_MOST_A_DAY}: {wanted}")
+        plan[each] = number
+    return plan

@@ -13,6 +13,7 @@ from worker.storage.models import (
     Editor,
     Issue,
     IssueState,
+    Pace,
     Reader,
     Subscription,
     SubscriptionState,
@@ -53,5 +54,6 @@ def states_of(issue_id: int) -> dict[str, str]:
 
 
 def make_due(issue_id: int) -> None:
-    """Let the waiting time of deferred copies be over."""
+    """Let the waiting time of deferred copies be over, and the next hop's."""
+    Pace.objects.update(free_at=None)
     Delivery.objects.filter(issue_id=issue_id).update(not_before=None)

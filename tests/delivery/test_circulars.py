@@ -12,6 +12,7 @@ from tests.wordings import NEW, PUBLISHED, SECOND, join, on, publish, publish_fi
 from worker.delivery.message import Copy
 from worker.delivery.notices import send_notices
 from worker.delivery.senders import Kind, Outcome
+from worker.delivery.senders.base import UNKEPT, Note
 from worker.errors import TransientError
 from worker.readers.agree import agree_since, read_agreement
 from worker.readers.leaving import leave
@@ -42,14 +43,14 @@ def box(tmp_path: Path, settings: Any) -> Callable[[], dict[str, Any]]:
 class Recorder:
     """A sender that writes down what it was given, call by call, and answers as it is told."""
 
-    name, batch_size = "recorder", 3
+    name, batch_size, calls_at_once, lost_together, one_letter = "recorder", 3, 1, 1, False
 
     def __init__(self, answer: Kind = Kind.ACCEPTED) -> None:
         self.calls: list[list[str]] = []
         self.answer = answer
         self.on_call: Callable[[], None] = lambda: None
 
-    def send(self, copies: Sequence[Copy]) -> list[Outcome]:
+    def send(self, copies: Sequence[Copy], note: Note = UNKEPT) -> list[Outcome]:
         assert len({id(copy.template) for copy in copies}) == 1
         self.calls.append([copy.to for copy in copies])
         self.on_call()

@@ -14,7 +14,7 @@ TEMPLATE = freeze_template(Sheet("s", "h", "t", "n", "n@example.com", is_notice=
 
 
 @pytest.mark.parametrize(("attempts", "age", "asked", "least", "most"), [
-    (1, 0, None, 45, 75), (2, 600, None, 180, 300), (3, 600, None, 720, 1200), (5, 600, None, 11_520, 19_200),
+    (1, 0, None, 0.18, 0.32), (2, 1, None, 0.75, 1.25), (3, 2, None, 3, 5), (9, 6000, None, 12_288, 20_480),
     (1, 0, 300.0, 300, 375), (5, 0, 5.0, 5, 7),
 ])
 def test_waits_grow_and_are_spread(attempts: int, age: float, asked: float | None, least: float, most: float) -> None:
@@ -23,8 +23,8 @@ def test_waits_grow_and_are_spread(attempts: int, age: float, asked: float | Non
     assert len(set(waits)) == 3
 
 
-@pytest.mark.parametrize(("attempts", "age"), [(6, 0), (7, 0), (1, 24 * 3600), (2, 90_000)])
-def test_after_six_attempts_or_a_day_it_is_given_up(attempts: int, age: float) -> None:
+@pytest.mark.parametrize(("attempts", "age"), [(10, 0), (11, 0), (1, 24 * 3600), (2, 90_000)])
+def test_after_ten_attempts_or_a_day_it_is_given_up(attempts: int, age: float) -> None:
     assert plan_retry(attempts, age, None, 0.5) is None
     assert plan_retry(attempts, age, 30.0, 0.5) is None
 
@@ -48,9 +48,9 @@ def test_each_outcome_has_its_state(kind: Kind, state: str, counts: bool) -> Non
     complaints=20), False),
 ])
 def test_an_issue_is_held_when_too_much_goes_wrong(counts: Counts, held: bool) -> None:
-    assert bool(judge(counts, call_size=10)) is held
+    assert bool(judge(counts, lost_together=10)) is held
 
 
-def test_lost_answers_are_measured_by_what_one_call_takes() -> None:
-    assert judge(Counts(0, 0, 2500), call_size=1000) is None
-    assert judge(Counts(0, 0, 3001), call_size=1000)
+def test_lost_answers_are_measured_by_what_one_fault_takes() -> None:
+    assert judge(Counts(0, 0, 2500), lost_together=1000) is None
+    assert judge(Counts(0, 0, 3001), lost_together=1000)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -217,6 +218,7 @@ def test_cancel_stops_what_is_queued_and_keeps_what_is_sent(sending: Make, box: 
     assert len(list(box.iterdir())) == 2
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("stop", "left"), [(cancel_issue, "cancelled"), (hold_issue, "queued")])
 def test_stopping_in_the_middle_takes_effect_within_one_call(
     sending: Make, box: Path, stop: Callable[..., object], left: str
@@ -226,9 +228,10 @@ def test_stopping_in_the_middle_takes_effect_within_one_call(
     sender.batch_size = 10
     send = sender.send
 
-    def stop_after_first(copies: Any) -> Any:
-        outcomes = send(copies)
+    def stop_after_first(copies: Any, note: Any) -> Any:
+        outcomes = send(copies, note)
         stop(issue_id, by="approver@example.com", note="stop")
+        connection.close()  # the call's own thread has its own
         return outcomes
 
     sender.send = stop_after_first  # type: ignore[method-assign]
@@ -260,14 +263,14 @@ def test_an_issue_held_before_it_was_started_does_not_resume_into_sending(make_i
         resume_issue(issue_id, by="x")
 
 
-def test_deferred_copies_wait_longer_each_time_and_are_given_up_after_six(sending: Make) -> None:
+def test_deferred_copies_wait_longer_each_time_and_are_given_up_after_ten(sending: Make) -> None:
     issue_id = sending(["busy@example.com", "fine@example.com"])
     waits: list[float] = []
     with SmtpSink(Rules(rcpt={"busy@example.com": "450 4.2.1 mailbox busy"})) as sink:
         sender = open_sender(sink.url)
         assert deliver_batch(issue_id, sender).deferred == 1
         assert deliver_batch(issue_id, sender).claimed == 0  # it is not its time yet
-        for _ in range(5):
+        for _ in range(9):
             row = Delivery.objects.get(reader__email="busy@example.com")
             assert row.not_before
             waits.append((row.not_before - timezone.now()).total_seconds())
@@ -275,10 +278,10 @@ def test_deferred_copies_wait_longer_each_time_and_are_given_up_after_six(sendin
             deliver_batch(issue_id, sender)
         sender.close()
     assert waits == sorted(waits)
-    assert waits[0] > 30
+    assert waits[0] < 1
     assert waits[-1] > 3000
     row = Delivery.objects.get(reader__email="busy@example.com")
-    assert (row.state, row.attempts) == ("failed", 6)
+    assert (row.state, row.attempts) == ("failed", 10)
     assert "mailbox busy" in row.error
     assert len(sink.mails) == 1
     assert finish_issue(issue_id)
@@ -321,7 +324,7 @@ def test_refusals_beyond_the_limit_hold_the_issue_and_an_editor_lets_it_go_on(se
 def test_a_policy_refusal_holds_the_issue_and_blames_no_reader(sending: Make) -> None:
     issue_id = sending(15)
     with SmtpSink(Rules(rcpt={"reader2@example.com": "550 5.7.1 your host is on a list"})) as sink:
-        deliver_batch(issue_id, open_sender(sink.url))
+        deliver_batch(issue_id, open_sender(f"{sink.url}?connections=1"))
     assert state_of(issue_id) == "held"
     assert "5.7.1" in Issue.objects.get(pk=issue_id).note
     assert status(issue_id)["states"] == {"queued": 13, "accepted": 2}

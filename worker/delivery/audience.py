@@ -1,13 +1,14 @@
 """An approved issue in, one queued row per reader who is to get it out: who that is is fixed at one moment, once."""
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from worker.delivery.canary import needs_canary
 from worker.errors import ConflictError
 from worker.issues.find import lock_issue
 from worker.press.approve import check_edition
@@ -92,8 +93,9 @@ def freeze_audience(issue_id: int, *, now: datetime | None = None) -> int:
             if issue.state != IssueState.SENDING:
                 raise ConflictError(f"issue {issue_id} is {issue.state}: it must be started before its audience is fixed")
             now = now or timezone.now()
-            bulk.insert_audience(issue_id, find_audience(issue.newsletter, digest=issue.digest).order_by("pk"), now)
-            Issue.objects.filter(pk=issue_id).update(started_at=now)
+            rows = bulk.insert_audience(issue_id, find_audience(issue.newsletter, digest=issue.digest).order_by("pk"), now)
+            no_canary = None if needs_canary(rows) else datetime.fromtimestamp(0, UTC)  # long over
+            Issue.objects.filter(pk=issue_id).update(started_at=now, canary_at=no_canary)
     return Delivery.objects.filter(issue_id=issue_id).count()
 
 
@@ -110,8 +112,8 @@ def read_edition(issue_id: int) -> Edition:
     return edition
 
 
-def move_issue(issue: Issue, state: IssueState, *, by: str, action: str, note: str = "") -> None:
+def move_issue(issue: Issue, state: IssueState, *, by: str, action: str, note: str = "", turns: int = 0) -> None:
     """Write an issue's new state and note, and who did it, in the caller's transaction."""
     Issue.objects.filter(pk=issue.pk).update(state=state, note=note, revision=F("revision") + 1)
     AuditEntry.objects.create(actor=by[:254], action=action, subject=f"issue {issue.pk}",
-                              detail={"note": note} if note else {})
+                              detail={**({"note": note} if note else {}), **({"turns": turns} if turns else {})})

@@ -3,16 +3,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from django.db import transaction
 
 from worker.delivery.audience import move_issue, read_edition
+from worker.delivery.canary import FEWEST_ATTEMPTS
+from worker.delivery.fence import let_pass
 from worker.errors import ConflictError
 from worker.issues.find import lock_issue
 from worker.press.approve import check_edition
 from worker.storage import bulk
 from worker.storage.models import AuditEntry, Delivery, DeliveryState, IssueState, ProviderEvent
 
-FEWEST_ATTEMPTS = 50  # below that a rate says little
+log = structlog.get_logger(__name__)
 MOST_REFUSED = 0.10  # lists in good order stay below 2 %; providers act on a sender from about 10 %
 MOST_UNCERTAIN = 0.20
 FEWEST_COMPLAINTS = 5
@@ -36,10 +39,10 @@ class Counts:
         return self.taken + self.refused + self.uncertain
 
 
-def judge(counts: Counts, *, call_size: int = 1) -> str | None:
+def judge(counts: Counts, *, lost_together: int = 1) -> str | None:
     """Return why the issue should be held, or None. Pure.
 
-    `call_size` is how many copies one lost answer makes uncertain: three such answers may be chance, more are a fault.
+    `lost_together` is how many copies one fault makes uncertain: three of them may be chance, more are no chance.
     """
     if counts.attempted < FEWEST_ATTEMPTS:
         return None
@@ -49,21 +52,21 @@ def judge(counts: Counts, *, call_size: int = 1) -> str | None:
     if counts.complaints >= FEWEST_COMPLAINTS and counts.complaints > MOST_COMPLAINTS * counts.attempted:
         return (f"{counts.complaints} of {counts.attempted} readers marked it as unwanted (the limit is "
                 f"{MOST_COMPLAINTS:.1%}): look at what was sent, then resume or cancel")
-    if counts.uncertain > max(3 * call_size, MOST_UNCERTAIN * counts.attempted):
+    if counts.uncertain > max(3 * lost_together, MOST_UNCERTAIN * counts.attempted):
         return (f"the answers for {counts.uncertain} of {counts.attempted} copies were lost: see that the sender works, "
                 "then resume or cancel")
     return None
 
 
-def check_issue(issue_id: int, *, call_size: int = 1) -> str | None:
+def check_issue(issue_id: int, *, lost_together: int = 1) -> str | None:
     """Hold the issue if it goes wrong, and return why; None if it goes well."""
-    reason = judge(_count(issue_id), call_size=call_size)
+    reason = judge(_count(issue_id), lost_together=lost_together)
     if reason and hold_issue(issue_id, reason):
         return reason
     return None
 
 
-def hold_issue(issue_id: int, note: str, *, by: str = "breaker") -> bool:
+def hold_issue(issue_id: int, note: str, *, by: str = "breaker", turns: int = 0) -> bool:
     """Stop an issue that is being sent, with a note that says why; say whether it was being sent.
 
     What is queued stays queued. Raises NotFoundError.
@@ -72,7 +75,8 @@ def hold_issue(issue_id: int, note: str, *, by: str = "breaker") -> bool:
         issue = lock_issue(issue_id)
         if issue.state != IssueState.SENDING:
             return False
-        move_issue(issue, IssueState.HELD, by=by, action="hold", note=note)
+        move_issue(issue, IssueState.HELD, by=by, action="hold", note=note, turns=turns)
+    log.error("an issue is held", issue=issue_id, reason=note, by=by)
     return True
 
 
@@ -88,6 +92,7 @@ def resume_issue(issue_id: int, *, by: str) -> None:
         if issue.state != IssueState.HELD or issue.started_at is None:
             raise ConflictError(f"issue {issue_id} is {issue.state}: only an issue held while it was being sent can resume")
         check_edition(read_edition(issue_id))
+        let_pass(issue)
         move_issue(issue, IssueState.SENDING, by=by, action="resume")
 
 
@@ -98,7 +103,8 @@ def _count(issue_id: int) -> Counts:
     if since:
         rows, complaints = rows.filter(updated_at__gt=since), complaints.filter(at__gt=since)
     refused = rows.filter(state__in=_REFUSED).count()
-    uncertain = rows.filter(state=DeliveryState.UNCERTAIN).count()
+    # What a crash of ours left behind says nothing about the next hop.
+    uncertain = rows.filter(state=DeliveryState.UNCERTAIN).exclude(error=bulk.CRASHED).count()
     complained = complaints.count()
     # So many good ones clear every limit; counting further would cost a million index entries after each batch.
     enough = FEWEST_ATTEMPTS + max(refused / MOST_REFUSED, uncertain / MOST_UNCERTAIN, complained / MOST_COMPLAINTS)

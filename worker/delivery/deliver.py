@@ -2,26 +2,29 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from worker import editorial
-from worker.delivery.audience import find_audience, freeze_audience, move_issue, read_edition
+from worker.delivery.audience import freeze_audience, move_issue
+from worker.delivery.backoff import seconds_left
 from worker.delivery.breaker import check_issue, hold_issue
-from worker.delivery.ledger import Lease, hand_over
-from worker.delivery.message import Sheet
-from worker.delivery.recheck import begin_call, sort_by_kind
+from worker.delivery.canary import end_canary, find_turn
+from worker.delivery.fence import LongStillError, OldDatabaseError, check_stillness
+from worker.delivery.flight import Flight
+from worker.delivery.ledger import Lease
+from worker.delivery.recheck import sort_by_kind
+from worker.delivery.replies import Model, fold_living, fold_replies
 from worker.delivery.senders import Sender, SenderRefusedError, open_sender
-from worker.delivery.variants import Variants
+from worker.delivery.variants import Variants, read_variants
 from worker.errors import BroadsheetError, ConfigurationError, ConflictError, TransientError
 from worker.issues.find import find_issue, lock_issue
-from worker.press.approve import check_edition
 from worker.storage import bulk
 from worker.storage.models import Delivery, DeliveryState, Issue, IssueState, Notice
 
@@ -29,7 +32,7 @@ LONGEST_NAP_SECONDS = 2.0
 MOST_MISSES = 5  # in a row, once the sender has worked: 1 + 2 + 4 + 8 + 16 seconds
 # A call that takes one letter for all its readers is only as full as the batch has readers of that kind.
 CALLS_CLAIMED = 10
-BATCH_SECONDS = 30.0  # then the rest of a batch goes back to the queue: calls may be slow
+CLAIM = 2000  # copies: between two batches the next hop has nothing to do, so they are not small
 _STOPPABLE = (IssueState.APPROVED, IssueState.SENDING, IssueState.HELD)
 
 
@@ -60,137 +63,115 @@ class Run:
 
 
 def deliver_batch(issue_id: int, sender: Sender, *, limit: int | None = None, now: datetime | None = None,
-                  kept: Variants | None = None) -> Batch:
+                  kept: Variants | None = None, is_stopping: Callable[[], bool] = lambda: False) -> Batch:
     """Claim up to `limit` queued copies of the issue and hand them over, `sender.batch_size` at a time.
 
-    `limit` is 500, or one full call if that takes more; ten calls' worth if all copies of a call must be of one kind.
+    `limit` is CLAIM, or one full call if that takes more; ten calls' worth if all copies of a call must be of one kind.
     `now` is what the mails' `Date` says; leases and waiting times go by the database's clock. `kept` is what the batch before
-    had frozen, which serves for a minute while nothing in it has changed. Must be called outside a transaction. Raises
-    NotFoundError; BroadsheetError if the edition is not what was approved (the issue is held); TransientError if the sender
-    cannot be reached and SenderRefusedError if it turns us away (the issue is held), with everything that was not handed over
-    back in the queue.
+    had frozen, which serves for a minute while nothing in it has changed. Once `is_stopping` says so no further copy is begun.
+    Must be called outside a transaction. Raises NotFoundError; BroadsheetError if the edition is not what was approved (the
+    issue is held); TransientError if the sender cannot be reached and SenderRefusedError if it turns us away (the issue is
+    held), with everything that was not handed over back in the queue.
     """
     issue = find_issue(issue_id)
     if issue.state != IssueState.SENDING or issue.started_at is None:
         return Batch(open=_is_open(issue_id))
+    if wait := seconds_left():
+        return Batch(open=_is_open(issue_id), pause=wait)
     variants = _read_variants(issue, now or timezone.now(), kept)
     lease = Lease(Delivery)
-    most = sender.batch_size * (CALLS_CLAIMED if sender.one_letter else 1)
-    ids = bulk.claim_rows(Delivery.objects.filter(issue_id=issue_id), lease.token, limit=limit or max(500, most),
-                          seconds=lease.seconds)
+    limit = limit or _choose_limit(sender)
+    ids = bulk.claim_rows(find_turn(issue), lease.token, limit=limit, seconds=lease.seconds)
     states: Counter[str] = Counter()
     try:
         if sender.one_letter:
             ids = sort_by_kind(ids, variants)
-        pause = _hand_over_all(issue, ids, variants, lease, sender, states)
+        pause = Flight(issue, variants, lease, sender, states, is_stopping, is_proven=kept is not None).carry(ids)
     except SenderRefusedError as error:
         hold_issue(issue_id, str(error))
         raise
     finally:
         lease.release()
     if ids:
-        check_issue(issue_id, call_size=sender.batch_size)
+        check_issue(issue_id, lost_together=sender.lost_together)
+    end_canary(issue)
     return Batch(claimed=len(ids), accepted=states[DeliveryState.ACCEPTED], failed=states[DeliveryState.FAILED],
                  uncertain=states[DeliveryState.UNCERTAIN], deferred=states[DeliveryState.QUEUED],
                  suppressed=states[DeliveryState.SUPPRESSED], cancelled=states[DeliveryState.CANCELLED],
                  open=_is_open(issue_id), pause=pause, variants=variants)
 
 
-def _hand_over_all(issue: Issue, ids: Sequence[int], variants: Variants, lease: Lease, sender: Sender,
-                   states: Counter[str]) -> float:
-    """Hand over the claimed rows call by call, counting their next states; stop early if the issue was stopped or the
-    next hop wants a pause, and return how long a one.
-    """
-    due_at = issue.started_at or timezone.now()
-    audience = find_audience(issue.newsletter, digest=issue.digest)
-    stop_at = time.monotonic() + BATCH_SECONDS
-    waiting = list(ids)
-    while waiting and time.monotonic() < stop_at:
-        lease.renew()
-        taken, waiting = waiting[: sender.batch_size], waiting[sender.batch_size :]
-        call = begin_call(issue, taken, audience, variants, lease, states, one_letter=sender.one_letter)
-        if call is None:
-            break
-        waiting = call.others + waiting
-        if not call.ready:
-            continue
-        handed = hand_over(lease, call.ready, sender, age=(timezone.now() - due_at).total_seconds())
-        states.update(handed.states)
-        if handed.policy:
-            hold_issue(issue.pk, f"the next hop refuses us, not a reader: {handed.policy}")
-        if handed.policy or handed.pause:
-            return handed.pause
-    return 0
+def _choose_limit(sender: Sender) -> int:
+    """Return how many copies a batch claims: where few may go at a time the others are better left alone."""
+    if settings.SEND_RATES or settings.WARM_UP:
+        return sender.batch_size
+    return max(CLAIM, sender.batch_size * (CALLS_CLAIMED if sender.one_letter else 1))
 
 
 def _read_variants(issue: Issue, at: datetime, kept: Variants | None) -> Variants:
-    """Return the edition ready to be spliced for whoever gets it; one that is not what was approved holds the issue."""
+    """Return the edition ready to be spliced for whoever gets it; one that is not what was approved, or an older database, holds
+    the issue."""
     try:
-        edition = read_edition(issue.pk)
-        check_edition(edition)
-        named = (edition.from_name, edition.from_email, edition.list_title) if edition.from_email else _name_now(issue)
-        sheet = Sheet(
-            edition.subject, edition.html, edition.text, *named, list_key=issue.newsletter,
-            feedback=f"{issue.slug}:{issue.newsletter}:issue:broadsheet")
-        if kept and kept.serves(sheet, at):
-            return kept
-        variants = Variants(sheet, issue.pk, at)
-        variants.find(partners=False, tracking=False, topics="")  # a fault shows before anything is claimed
-        return variants
+        return read_variants(issue, at, kept)
+    except OldDatabaseError as error:
+        hold_issue(issue.pk, str(error), by="fence", turns=error.turns)
+        raise
     except BroadsheetError as error:
         hold_issue(issue.pk, str(error))
         raise
 
 
-def _name_now(issue: Issue) -> tuple[str, str, str]:
-    """Return who an edition comes from that was approved before editions said so."""
-    newsletter = editorial.load().newsletter(issue.newsletter)
-    return newsletter.from_name, newsletter.from_email, newsletter.title
-
-
 def deliver_issue(issue_id: int, *, sender: Sender | None = None, seconds: float | None = None,
-                  on_progress: Callable[[int, int], None] | None = None) -> Run:
+                  on_progress: Callable[[int, int], None] | None = None,
+                  is_stopping: Callable[[], bool] = lambda: False) -> Run:
     """Deliver in this process: until the issue is sent or stopped, or for about `seconds`, or until nothing is due.
 
     Without `seconds` it also waits for deferred copies and for the leases of workers that are gone. `on_progress` gets
-    (copies no longer open, audience). Raises what `deliver_batch` raises; a sender that is lost after it once worked is
-    given five more chances over half a minute, if there is no limit in `seconds`.
+    (copies no longer open, audience). Once `is_stopping` says so, what is under way is ended and nothing else is begun. Raises
+    what `deliver_batch` raises, and ConflictError if the issue is held because its sending stood still for long; a sender that
+    is lost after it once worked is given five more chances over half a minute, if there is no limit in `seconds`.
     """
+    settle_expired()
     audience = _freeze(issue_id)
     stop_at = None if seconds is None else time.monotonic() + seconds
     out = sender or open_sender()
     done, patience, kept = 0, 0, None
     try:
         while True:
-            settle_expired()
             try:
-                batch = deliver_batch(issue_id, out, kept=kept)
+                batch = deliver_batch(issue_id, out, kept=kept, is_stopping=is_stopping)
             except TransientError:
                 if not patience or stop_at is not None:
                     raise
                 patience -= 1
                 time.sleep(2.0 ** (MOST_MISSES - 1 - patience))
                 continue
-            patience, kept = MOST_MISSES if batch.claimed else patience, batch.variants
+            patience, kept = MOST_MISSES if batch.claimed else patience, None if batch.pause else batch.variants
             done = _report(issue_id, audience, done, batch, on_progress)
             finish_issue(issue_id)
             state = Issue.objects.values_list("state", flat=True).get(pk=issue_id)
-            idle = not batch.claimed or batch.pause > 0
             if state != IssueState.SENDING:
                 return _end_run(issue_id, True, state)
-            if stop_at is not None and (idle or time.monotonic() > stop_at):
-                return _end_run(issue_id, idle, state)
-            if idle:
-                time.sleep(_nap(issue_id, batch.pause))
+            nap = _nap(issue_id, batch.pause) if not batch.claimed or batch.pause else 0
+            if is_stopping() or (stop_at is not None and (nap >= LONGEST_NAP_SECONDS or time.monotonic() > stop_at)):
+                return _end_run(issue_id, nap > 0, state)
+            if nap:
+                time.sleep(nap)
+                settle_expired()
     finally:
         if sender is None:
             out.close()
 
 
 def _freeze(issue_id: int) -> int:
+    issue = find_issue(issue_id)
     try:
+        if issue.state == IssueState.SENDING:
+            check_stillness(issue)
+            if issue.started_at is None:
+                _read_variants(issue, timezone.now(), None)
         return freeze_audience(issue_id)
-    except ConfigurationError as error:  # the erasure journal cannot be read: nobody knows whom it names
+    except (ConfigurationError, LongStillError) as error:  # the former: the erasure journal cannot be read, which says whom to omit
         hold_issue(issue_id, str(error))
         raise
 
@@ -223,11 +204,20 @@ def _nap(issue_id: int, pause: float) -> float:
 
 
 def settle_expired() -> int:
-    """Turn attempts whose worker is gone into `uncertain`; return how many. Leases go by the database's clock."""
+    """Write down what processes that are gone had been told, give back what they had not reached, and turn the rest of their
+    attempts into `uncertain` once their lease is over; return how many. Leases go by the database's clock."""
+    fold_replies()
     under_way = list(Issue.objects.filter(state__in=[IssueState.SENDING, IssueState.HELD, IssueState.CANCELLED],
                                           started_at__isnull=False).values_list("pk", flat=True))
-    settled = bulk.expire_attempts(Delivery, issue_id__in=under_way) if under_way else 0
-    return settled + bulk.expire_attempts(Notice)
+    return _settle(Delivery, issue_id__in=under_way) + _settle(Notice)
+
+
+def _settle(model: Model, **where: object) -> int:
+    expired = bulk.find_expired(model, **where)
+    if not expired:
+        return 0
+    fold_living(model, expired)
+    return bulk.expire_attempts(model, **where)
 
 
 def finish_issue(issue_id: int) -> bool:
@@ -258,9 +248,14 @@ def status(issue_id: int) -> dict[str, Any]:
     return {"issue": issue_id, "audience": sum(states.values()), "states": states}
 
 
-def is_worked_on(issue_id: int) -> bool:
-    """Say whether a worker holds a lease on some of the issue's deliveries right now."""
-    return Delivery.objects.filter(issue_id=issue_id, state__in=bulk.OPEN, leased_until__gt=Now()).exists()
+def count_workers(issue_id: int) -> int:
+    """Return how many workers hold a lease on some of the issue's deliveries right now.
+
+    They claim the first that are open, so no more are looked at than they can have claimed.
+    """
+    first = Delivery.objects.filter(issue_id=issue_id, state__in=bulk.OPEN).order_by("pk")[: 10 * CLAIM]
+    held = first.values_list("lease_token", "leased_until", Now())
+    return len({token for token, until, now in held if until and until > now})
 
 
 def _is_open(issue_id: int) -> bool:

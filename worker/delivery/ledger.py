@@ -6,25 +6,37 @@ leaves rows that say so; they become `uncertain` and are never sent again by the
 
 import re
 import secrets
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import SystemRandom
 from time import monotonic
 
+import structlog
 from django.conf import settings
+from django.db import Error, OperationalError, connection
 
 from worker.delivery.message import Copy, clean_line
-from worker.delivery.senders import Kind, Outcome, Sender, SenderRefusedError
-from worker.errors import TransientError
+from worker.delivery.pace import give_back
+from worker.delivery.replies import Replies
+from worker.delivery.senders import Kind, Outcome, Sender
+from worker.errors import BroadsheetError
 from worker.readers.suppress import suppress
 from worker.storage import bulk
 from worker.storage.models import Delivery, DeliveryState, Notice
 
-MOST_ATTEMPTS = 6
+log = structlog.get_logger(__name__)
+MOST_ATTEMPTS = 10
 LONGEST_SECONDS = 24 * 3600.0  # after that a deferred copy is given up: old news is no news
-FIRST_WAIT_SECONDS = 60.0  # then 4, 16, 64 and 256 minutes: within RFC 5321 4.5.4.1's spirit, over before the day is
+# Then 1, 4, 16 seconds and so on, up to four and a half hours: what one connection or server refuses another often takes at once,
+# and a server that is ill is left alone longer each time (RFC 5321 4.5.4.1), for six hours in all.
+FIRST_WAIT_SECONDS = 0.25
 LOST_ANSWER_PAUSE_SECONDS = 30.0
+ILL_PAUSE_SECONDS = 10.0
+FEWEST_ILL = 10  # attempts of one call of which all were deferred: then it is not about these readers
+CALL_SECONDS = 5.0  # then no further copy of a call is begun: that a slow server does not hide how things stand
+DATABASE_PATIENCE = 60.0  # seconds for which a database that went away after the call is waited for
 Model = type[Delivery] | type[Notice]
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"]+")
 _random = SystemRandom()
@@ -55,6 +67,8 @@ class Lease:
         self.model = model
         self.token = secrets.token_hex(16)
         self.seconds = float(settings.DELIVERY_LEASE_SECONDS)
+        self.replies = Replies(model, self.token)
+        self.unsettled = 0  # calls of which the ledger does not hold yet what the next hop has said
         self._renewed = monotonic()
 
     def renew(self) -> None:
@@ -65,33 +79,122 @@ class Lease:
 
     def release(self) -> None:
         """Give back the rows that were claimed and not attempted."""
-        bulk.release_rows(self.model, self.token)
+        try:
+            bulk.release_rows(self.model, self.token)
+        finally:
+            self.replies.close(keep=self.unsettled > 0)
+
+
+class Call:
+    """Rows that are marked `attempting`, on their way to the next hop: `make` it in any thread, `settle` it in the one of the
+    database. It is the sender's `Note`: what it is told stands in the lease's replies before anything else happens."""
+
+    def __init__(self, lease: Lease, ready: Sequence[Ready], *, age: float,
+                 is_stopping: Callable[[], bool] = lambda: False) -> None:
+        self.lease, self.ready, self.age = lease, ready, age
+        self._is_stopping = is_stopping
+        # The attempts' lease runs since they were marked. A call that waits for another one before it may begin has less of it.
+        self._stop_at = monotonic() + lease.seconds / 2
+        self._begun: set[int] = set()
+        self._endings: dict[int, bulk.Ending] = {}
+        self._outcomes: dict[int, Outcome] = {}
+        self._error: BaseException | None = None
+        lease.unsettled += 1
+
+    def make(self, sender: Sender) -> None:
+        """Hand the copies over; whatever goes wrong is kept for `settle`."""
+        self._stop_at = min(self._stop_at, monotonic() + CALL_SECONDS)
+        try:
+            outcomes = sender.send([row.copy for row in self.ready], self)
+            for place, outcome in enumerate(outcomes):
+                self._take(place, outcome)
+        except BaseException as error:
+            self._error = error
+
+    def refuse(self, error: BroadsheetError) -> None:
+        """Hand nothing over, for this reason."""
+        self._error = error
+
+    def begin(self, places: Sequence[int]) -> None:
+        """See base.Note."""
+        self.lease.replies.begin([self.ready[place].row_id for place in places])
+        self._begun.update(places)
+
+    def end(self, places: Sequence[int], outcome: Outcome) -> None:
+        """See base.Note."""
+        self.lease.replies.end([self._take(place, outcome) for place in places])
+
+    def is_over(self) -> bool:
+        """See base.Note."""
+        return monotonic() > self._stop_at or self._is_stopping()
+
+    def _take(self, place: int, outcome: Outcome) -> bulk.Ending:
+        if place not in self._endings:
+            self._outcomes[place] = outcome
+            self._endings[place] = end_attempt(self.ready[place], outcome, self.age, _random.random())
+        return self._endings[place]
+
+    def settle(self) -> Handed:
+        """Write down how each attempt ended. Mailboxes that are gone are never written to again.
+
+        What the sender did not answer for is `uncertain` if it was begun, and back in the queue if not. Raises what the sender
+        raised: TransientError and SenderRefusedError if nothing could be handed over.
+        """
+        for place in range(len(self.ready)):
+            begun = f"the call ended in the middle: {type(self._error).__name__}" if self._error else "no answer was told"
+            lost = Outcome(Kind.UNCERTAIN, detail=begun) if place in self._begun else Outcome(Kind.UNSENT, detail=self._words())
+            self._take(place, lost)
+        self._record()
+        if self._error:
+            raise self._error
+        outcomes = [self._outcomes[place] for place in range(len(self.ready))]
+        if self.lease.model is Delivery:  # letters are under no limit
+            give_back(sum(outcome.kind is Kind.UNSENT for outcome in outcomes))
+        for address in _find_gone(self.ready, outcomes):  # after the endings: if not reached, the next letter's answer mends it
+            suppress(address, "bounce")
+        policy = next((_redact_wholly(outcome.detail, row.copy.to) for row, outcome in zip(self.ready, outcomes, strict=True)
+                       if outcome.kind is Kind.POLICY), "")
+        return Handed(Counter(end.state for end in self._endings.values()), policy, _find_pause(outcomes))
+
+    def _words(self) -> str:
+        return str(self._error) if isinstance(self._error, BroadsheetError) else ""
+
+    def _record(self) -> None:
+        """Write the endings into the ledger; a database that has gone away meanwhile is waited for.
+
+        If it does not come back they stay in the lease's replies, for whoever looks next.
+        """
+        give_up_at = monotonic() + min(DATABASE_PATIENCE, self.lease.seconds)
+        while True:
+            try:
+                bulk.record_endings(self.lease.model, self.lease.token, self._endings.values())
+                self.lease.unsettled -= 1
+                return
+            except OperationalError as error:
+                if monotonic() > give_up_at or connection.in_atomic_block:
+                    raise
+                log.warning("the database does not answer; what the mail server said is kept meanwhile",
+                            reason=" ".join(str(error).split())[:200])
+                _close_connection()
+                time.sleep(0.5)
+
+
+def _close_connection() -> None:
+    """Let the next statement connect anew."""
+    try:
+        connection.close()
+    except Error:
+        log.debug("the connection was gone already")
 
 
 def hand_over(lease: Lease, ready: Sequence[Ready], sender: Sender, *, age: float) -> Handed:
     """Make the call for rows already committed as `attempting`, and write down how each attempt ended.
 
-    `age` is how many seconds ago this post became due. Raises TransientError or SenderRefusedError, with the rows back
-    in the queue, if nothing could be handed over. Whatever else goes wrong in the call leaves the rows `uncertain`. Mailboxes
-    that are gone are never written to again.
+    `age` is how many seconds ago this post became due. Raises what `Call.settle` raises.
     """
-    try:
-        outcomes = sender.send([row.copy for row in ready])
-        if len(outcomes) != len(ready):
-            raise RuntimeError(f"the {sender.name} sender answered for {len(outcomes)} of {len(ready)} copies")
-    except (TransientError, SenderRefusedError) as error:
-        _record(lease, ready, [Outcome(Kind.UNSENT, detail=str(error))] * len(ready), age)
-        raise
-    except BaseException as error:
-        lost = Outcome(Kind.UNCERTAIN, detail=f"the call ended in the middle: {type(error).__name__}")
-        _record(lease, ready, [lost] * len(ready), age)
-        raise
-    states = _record(lease, ready, outcomes, age)
-    for address in _find_gone(ready, outcomes):  # after the endings: if it is not reached, the next letter's answer mends it
-        suppress(address, "bounce")
-    policy = next((_redact_wholly(outcome.detail, row.copy.to) for row, outcome in zip(ready, outcomes, strict=True)
-                   if outcome.kind is Kind.POLICY), "")
-    return Handed(states, policy, _find_pause(outcomes))
+    call = Call(lease, ready, age=age)
+    call.make(sender)
+    return call.settle()
 
 
 def _find_gone(ready: Sequence[Ready], outcomes: Sequence[Outcome]) -> list[str]:
@@ -102,16 +205,15 @@ def _find_gone(ready: Sequence[Ready], outcomes: Sequence[Outcome]) -> list[str]
     return gone if len(gone) < answered or answered == 1 else []
 
 
-def _record(lease: Lease, ready: Sequence[Ready], outcomes: Sequence[Outcome], age: float) -> Counter[str]:
-    endings = [end_attempt(row, outcome, age, _random.random()) for row, outcome in zip(ready, outcomes, strict=True)]
-    bulk.record_endings(lease.model, lease.token, endings)
-    return Counter(end.state for end in endings)
-
-
 def _find_pause(outcomes: Sequence[Outcome]) -> float:
+    """Return for how many seconds the next hop is better left alone: as long as it asks for, or a while if no answer came, or
+    if whatever it was given it put off."""
     asked = max((outcome.retry_after or 0 for outcome in outcomes), default=0)
-    if all(outcome.kind is Kind.UNCERTAIN for outcome in outcomes):
+    made = [outcome.kind for outcome in outcomes if outcome.kind is not Kind.UNSENT]
+    if made and all(kind is Kind.UNCERTAIN for kind in made):
         return max(asked, LOST_ANSWER_PAUSE_SECONDS)
+    if len(made) >= FEWEST_ILL and all(kind is Kind.DEFERRED for kind in made):
+        return max(asked, ILL_PAUSE_SECONDS)
     return asked
 
 
@@ -145,7 +247,7 @@ def plan_retry(attempts: int, age: float, asked: float | None, chance: float) ->
     spread = 0.75 + chance / 2
     if asked:
         return round(asked * (1 + chance / 4), 1)
-    return round(FIRST_WAIT_SECONDS * 4.0 ** (attempts - 1) * spread, 1)
+    return round(FIRST_WAIT_SECONDS * 4.0 ** (attempts - 1) * spread, 2)
 
 
 def _redact(words: str, address: str) -> str:

@@ -110,7 +110,7 @@ class MessageTemplate:
         pieces[0] = "".join(head).encode()
         for places, link in zip(self.places, copy.links, strict=True):
             if link:
-                encoded = _encode_text(link)
+                encoded = _encode_link(link)
                 for at in places:
                     pieces[at] = encoded
         return b"".join(pieces)
@@ -251,6 +251,14 @@ def _encode_text(text: str) -> bytes:
     """
     raw = text.encode("utf-8", "replace").decode("latin-1").translate(_QUOTED)
     return "\r\n".join(_wrap_line(line) for line in raw.split("\n")).encode("ascii")
+
+
+def _encode_link(link: str) -> bytes:
+    """Return what `_encode_text` returns, sooner: two links a copy are most of what a copy costs. They are ASCII."""
+    lines = [link[at : at + _LINE] for at in range(0, len(link), _LINE)]
+    if "=" in link or any(line.startswith(".") for line in lines):
+        return _encode_text(link)
+    return "=\r\n".join(lines).encode()
 
 
 def _wrap_line(line: str) -> str:

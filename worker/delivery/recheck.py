@@ -9,8 +9,10 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from worker.delivery.audience import explain_absence
+from worker.delivery.fence import take_turn
 from worker.delivery.ledger import Lease, Ready
 from worker.delivery.message import AddressError, MessageTemplate, make_copy
+from worker.delivery.pace import admit
 from worker.delivery.variants import Variants
 from worker.readers.links import go_url, preferences_url, seen_url, sign_link, unsubscribe_mailto, unsubscribe_url
 from worker.readers.suppress import suppressed_among
@@ -24,6 +26,8 @@ class Call:
 
     ready: list[Ready] = field(default_factory=list)
     others: list[int] = field(default_factory=list)
+    turn: int = 0  # its number: see `fence`
+    pause: float = 0  # seconds in which no further copy may go to anybody: see `pace`
     closed: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -34,7 +38,7 @@ def sort_by_kind(ids: Sequence[int], variants: Variants) -> list[int]:
     """
     kinds: dict[MessageTemplate, list[int]] = {}
     choices = ("reader__partners", "reader__tracking", "reader__topics")
-    for row_id, partners, tracking, topics in Delivery.objects.filter(pk__in=ids).order_by("pk").values_list("pk", *choices):
+    for row_id, partners, tracking, topics in Delivery.objects.filter(pk__among=ids).order_by("pk").values_list("pk", *choices):
         template = variants.find(bool(partners), bool(tracking), topics or "")  # nothing is known of an erased reader
         kinds.setdefault(template, []).append(row_id)
     return [row_id for kind in kinds.values() for row_id in kind]
@@ -67,8 +71,23 @@ def begin_call(issue: Issue, ids: Sequence[int], audience: QuerySet[Subscription
         call = _sort_rows(issue, _read_rows(ids, audience, lease), variants, one_letter)
         for (state, why), closed_ids in call.closed.items():
             states[state] += bulk.close_unsent(Delivery, closed_ids, lease.token, state, why)
+        call.pause = _keep_pace(call, lease)
         bulk.mark_attempting(Delivery, [row.row_id for row in call.ready], lease.token, lease.seconds)
+        call.turn = take_turn(issue.pk)  # last, as other workers wait for the issue's row from here on
+        if not call.turn:
+            transaction.set_rollback(True)
+            return None
     return call
+
+
+def _keep_pace(call: Call, lease: Lease) -> float:
+    """Leave in the call what may go at this moment, tell the others when to come back, and return how long all have to wait."""
+    admitted = admit([(row.row_id, row.copy.to) for row in call.ready])
+    if len(admitted.go) < len(call.ready):
+        bulk.put_off(Delivery, admitted.waits, lease.token)
+        go = set(admitted.go)
+        call.ready = [row for row in call.ready if row.row_id in go]
+    return admitted.pause
 
 
 def _sort_rows(issue: Issue, rows: Sequence[_Row], variants: Variants, one_letter: bool) -> Call:
@@ -99,7 +118,7 @@ def _read_rows(ids: Sequence[int], audience: QuerySet[Subscription], lease: Leas
     Plain values: a thousand model objects cost 20 ms.
     """
     due = audience.filter(reader=OuterRef("reader"))
-    rows = (Delivery.objects.filter(pk__in=ids, lease_token=lease.token, state=DeliveryState.QUEUED)
+    rows = (Delivery.objects.filter(pk__among=ids, lease_token=lease.token, state=DeliveryState.QUEUED)
             .select_for_update(skip_locked=True, of=("self",)).annotate(is_due=Exists(due)).order_by("pk"))
     places = {row_id: place for place, row_id in enumerate(ids)}
     found = rows.values_list("pk", "attempts", "reader_id", "reader__email", "reader__partners", "reader__tracking",

@@ -3,21 +3,26 @@
 Leases and waiting times are compared by the database's clock only: workers on several machines need not agree on the time.
 """
 
+import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import connection, transaction
-from django.db.models import Case, Count, F, Min, Q, QuerySet, Value, When
+from django.db.models import Count, F, Min, Q, QuerySet, Value
 from django.db.models.functions import Greatest, Now
 
+from worker.storage import among  # noqa: F401  for `pk__among`
 from worker.storage.models import Delivery, DeliveryState, Issue, IssueState, Notice, Subscription
 
 Row = TypeVar("Row", bound=Delivery | Notice)
 OPEN = (DeliveryState.QUEUED, DeliveryState.ATTEMPTING)
+SUSPECT_CLAIMS = 2
+MOST_CLAIMS = SUSPECT_CLAIMS + 3  # three of them alone
 CRASHED = "the worker stopped before it learnt whether this copy was taken"
+POISON = "set aside: each worker that prepared this copy ended in the middle of it; the logs may say why"
 
 
 @dataclass(frozen=True)
@@ -78,12 +83,20 @@ def claim_rows(rows: QuerySet[Row], token: str, *, limit: int, seconds: float) -
 
     SKIP LOCKED lets several workers take different rows at once on PostgreSQL instead of queueing for the same ones;
     on SQLite the IMMEDIATE transaction admits one at a time and Django leaves the clause out. A row whose lease has
-    run out was claimed by a worker that is gone: it was never attempted, so it may be claimed again.
+    run out was claimed by a worker that is gone: it was never attempted, so it may be claimed again. One on which that has
+    happened twice may be what ends them: it is claimed alone, so that no other suffers for it, and after three more set aside.
     """
+    own = rows.model._default_manager
     with transaction.atomic():
-        ids = list(rows.filter(_free(), state=DeliveryState.QUEUED).order_by("pk")
-                   .select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)[:limit])
-        rows.model._default_manager.filter(pk__in=ids).update(lease_token=token, leased_until=_in(seconds))
+        found = list(rows.filter(_free(), state=DeliveryState.QUEUED).order_by("pk")
+                     .select_for_update(skip_locked=True, of=("self",)).values_list("pk", "claims")[:limit])
+        poison = [pk for pk, claims in found if claims >= MOST_CLAIMS]
+        if poison:
+            own.filter(pk__among=poison).update(state=DeliveryState.FAILED, error=POISON, lease_token="", leased_until=None,
+                                             not_before=None, updated_at=Now())
+        suspect = [pk for pk, claims in found if SUSPECT_CLAIMS <= claims < MOST_CLAIMS]
+        ids = [pk for pk, claims in found if claims < SUSPECT_CLAIMS] or suspect[:1]
+        own.filter(pk__among=ids).update(lease_token=token, leased_until=_in(seconds), claims=F("claims") + 1)
     return ids
 
 
@@ -96,52 +109,106 @@ def renew_lease(model: type[Row], token: str, seconds: float) -> None:
 def release_rows(model: type[Row], token: str) -> None:
     """Give back what was claimed and not reached, so that another worker need not wait for the lease to end."""
     model._default_manager.filter(lease_token=token, state=DeliveryState.QUEUED).update(
-        lease_token="", leased_until=None)
+        lease_token="", leased_until=None, claims=0)
+
+
+def give_back(model: type[Row], token: str, begun: Collection[int]) -> int:
+    """Give back what a worker that is gone had claimed, and those of its attempts that are not among the `begun`; return how many
+    such attempts there were. It ended before their call, so they do not count."""
+    rows = model._default_manager.filter(lease_token=token)
+    with transaction.atomic():
+        rows.filter(state=DeliveryState.QUEUED).update(lease_token="", leased_until=None)
+        return rows.filter(state=DeliveryState.ATTEMPTING).exclude(pk__among=begun).update(
+            state=DeliveryState.QUEUED, attempts=Greatest(F("attempts"), 1) - 1, lease_token="", leased_until=None)
+
+
+def put_off(model: type[Row], waits: Mapping[int, float], token: str) -> None:
+    """Give claimed rows back that may not go yet, by the seconds for which each is to wait."""
+    together: dict[float, list[int]] = defaultdict(list)
+    for row_id, seconds in waits.items():
+        together[seconds].append(row_id)
+    for seconds, ids in together.items():
+        model._default_manager.filter(pk__among=ids, lease_token=token, state=DeliveryState.QUEUED).update(
+            not_before=_in(seconds), lease_token="", leased_until=None, claims=0, updated_at=Now())
 
 
 def mark_attempting(model: type[Row], ids: Collection[int], token: str, seconds: float) -> int:
     """Say before the network call that it may happen. Only for rows still queued under this worker's own token."""
-    return model._default_manager.filter(pk__in=ids, lease_token=token, state=DeliveryState.QUEUED).update(
-        state=DeliveryState.ATTEMPTING, attempts=F("attempts") + 1, leased_until=_in(seconds), not_before=None,
+    return model._default_manager.filter(pk__among=ids, lease_token=token, state=DeliveryState.QUEUED).update(
+        state=DeliveryState.ATTEMPTING, attempts=F("attempts") + 1, claims=0, leased_until=_in(seconds), not_before=None,
         error="", updated_at=Now())
 
 
 def close_unsent(model: type[Row], ids: Collection[int], token: str, state: str, error: str) -> int:
     """End rows that will not be attempted after all (suppressed, cancelled, an address that cannot be written)."""
-    return model._default_manager.filter(pk__in=ids, lease_token=token, state=DeliveryState.QUEUED).update(
+    return model._default_manager.filter(pk__among=ids, lease_token=token, state=DeliveryState.QUEUED).update(
         state=state, error=error[:500], lease_token="", leased_until=None, not_before=None, updated_at=Now())
 
 
-def record_endings(model: type[Row], token: str, endings: Iterable[Ending]) -> int:
+def record_endings(model: type[Row], token: str, endings: Iterable[Ending], *, late: bool = False) -> int:
     """Write down how attempts ended; return how many rows were still this worker's to write.
 
-    The token fences off a worker that was thought dead: once its lease was taken over, it changes nothing. One
-    statement per distinct ending, since a provider's answer to a call of a thousand is the same for all of them.
+    The token fences off a worker that was thought dead: once its lease was taken over, it changes nothing. `late`: what a worker
+    that is gone had been told also settles rows that were given up as uncertain meanwhile, if it is an end and nobody else
+    has settled them (the token then is another). One statement for all: each mail server's answer differs from the last.
     """
-    groups: dict[tuple[str, str, str, float, bool], list[int]] = defaultdict(list)
-    for end in endings:
-        groups[end.state, end.provider_id, end.error, end.wait, end.attempted].append(end.row_id)
-    written = 0
-    with transaction.atomic():
-        for (state, provider_id, error, wait, attempted), ids in groups.items():
-            own = model._default_manager.filter(pk__in=ids, lease_token=token, state=DeliveryState.ATTEMPTING)
-            written += own.update(
-                state=state, provider_id=_of_somebody(provider_id[:200]), error=_of_somebody(error[:500]), lease_token="",
-                leased_until=None,
-                not_before=_in(wait) if wait else None, updated_at=Now(),
-                attempts=F("attempts") if attempted else Greatest(F("attempts"), 1) - 1)
-    return written
+    rows = [(end.row_id, end.state, end.provider_id[:200], end.error[:500], end.wait, end.attempted) for end in endings]
+    if not rows:
+        return 0
+    settles = f"post.state = '{DeliveryState.ATTEMPTING}'"
+    if late:
+        settles += (f" OR (post.state = '{DeliveryState.UNCERTAIN}' AND "
+                    f"said.state IN ('{DeliveryState.ACCEPTED}', '{DeliveryState.FAILED}'))")
+    now, later, said, values = _SAID[connection.vendor](rows)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            UPDATE {model._meta.db_table} AS post
+               SET state = said.state,
+                   -- of who was erased while the answer was on its way nothing is kept
+                   provider_id = CASE WHEN post.reader_id IS NULL THEN '' ELSE said.provider_id END,
+                   error = CASE WHEN post.reader_id IS NULL THEN '' ELSE said.error END,
+                   not_before = CASE WHEN said.wait > 0 THEN {later} END,
+                   attempts = CASE WHEN said.attempted OR post.attempts = 0 THEN post.attempts ELSE post.attempts - 1 END,
+                   lease_token = '', leased_until = NULL, updated_at = {now}
+              FROM {said}
+             WHERE post.id = said.id AND post.lease_token = %s AND ({settles})
+            """, [*values, token])  # noqa: S608  the names are ours, every value is a parameter
+        return max(int(cursor.rowcount), 0)
 
 
-def _of_somebody(words: str) -> object:
-    """Of who was erased while the answer was on its way nothing is kept."""
-    return Case(When(reader=None, then=Value("")), default=Value(words)) if words else Value("")
+def _say_postgres(rows: Sequence[tuple[Any, ...]]) -> tuple[str, str, str, list[Any]]:
+    said = ("unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::float8[], %s::boolean[]) "
+            "AS said (id, state, provider_id, error, wait, attempted)")
+    columns: list[Any] = [list(column) for column in zip(*rows, strict=True)]
+    return "statement_timestamp()", "statement_timestamp() + said.wait * interval '1 second'", said, columns
+
+
+def _say_sqlite(rows: Sequence[tuple[Any, ...]]) -> tuple[str, str, str, list[Any]]:
+    names = ("id", "state", "provider_id", "error", "wait", "attempted")
+    parts = ", ".join(f"value ->> {place} AS {name}" for place, name in enumerate(names))
+    clock = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now'{})"
+    said = f"(SELECT {parts} FROM json_each(%s)) AS said"  # noqa: S608  as above
+    return clock.format(""), clock.format(", said.wait || ' seconds'"), said, [json.dumps(rows)]
+
+
+# By the database: its clock, its clock and a row's wait, the rows as a table called `said`, and that table's values.
+_SAID = {"postgresql": _say_postgres, "sqlite": _say_sqlite}
+
+
+def find_expired(model: type[Row], **where: object) -> list[str]:
+    """Return the tokens of attempts whose lease has run out."""
+    return list(model._default_manager.filter(state=DeliveryState.ATTEMPTING, leased_until__lt=Now(), **where)
+                .order_by().values_list("lease_token", flat=True).distinct())
 
 
 def expire_attempts(model: type[Row], **where: object) -> int:
-    """Turn attempts whose lease has run out into `uncertain`: whoever made them is gone, and they may have arrived."""
+    """Turn attempts whose lease has run out into `uncertain`: whoever made them is gone, and they may have arrived.
+
+    They keep their token: an answer that their worker had had, and another machine finds later, still settles them.
+    """
     return model._default_manager.filter(state=DeliveryState.ATTEMPTING, leased_until__lt=Now(), **where).update(
-        state=DeliveryState.UNCERTAIN, error=CRASHED, lease_token="", leased_until=None, updated_at=Now())
+        state=DeliveryState.UNCERTAIN, error=CRASHED, leased_until=None, updated_at=Now())
 
 
 def cancel_queued(issue_id: int) -> int:

@@ -101,7 +101,7 @@ def test_429_puts_off_as_long_as_sendgrid_asks(sending: Make, server: SendGridSe
 
 
 @pytest.mark.parametrize("answer", [
-    Answer(500), Answer(503), Answer(502, b"<html>bad gateway</html>"), Answer(202, takes=True, hangs_up=True),
+    Answer(500), Answer(504), Answer(502, b"<html>bad gateway</html>"), Answer(202, takes=True, hangs_up=True),
         Answer(200, {}, takes=True)])
 def test_an_answer_that_leaves_open_what_happened_is_uncertain(server: SendGridServer, answer: Answer) -> None:
     server.script = [answer]
@@ -170,9 +170,10 @@ def test_a_key_sendgrid_refuses_holds_the_issue_and_names_the_setting(sending: M
 def test_an_outage_does_not_use_up_the_whole_audience(sending: Make, server: SendGridServer) -> None:
     issue_id = sending(60)
     sender = open_sender()
-    sender.batch_size = 5
+    sender.batch_size = sender.lost_together = 5
     server.script = [Answer(500)] * 60
     for _ in range(20):
+        make_due(issue_id)
         if not deliver_batch(issue_id, sender).claimed:
             break
     assert Issue.objects.get().state == "held"

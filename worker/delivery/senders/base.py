@@ -40,19 +40,61 @@ class SenderRefusedError(BroadsheetError):
     """
 
 
-class Sender(Protocol):
-    """A way out. One instance belongs to one thread.
+class Note(Protocol):
+    """What a sender says while a call is under way, so that it is known even if the process ends in the middle of it.
 
-    `send` answers for every copy, in order. It raises TransientError or SenderRefusedError only if nothing of the call
-    was handed over; once something may have been, it says so copy by copy. It must come back well within the lease
-    (`settings.DELIVERY_LEASE_SECONDS`), leaving as UNSENT what it did not get to.
+    May be spoken to by several threads at once.
+    """
+
+    def begin(self, places: Sequence[int]) -> None:
+        """Say, before the first byte after which the next hop may be answerable for the copies at these places of the call.
+
+        Raises TransientError if that cannot be kept: then they must not be handed over.
+        """
+        ...
+
+    def end(self, places: Sequence[int], outcome: Outcome) -> None:
+        """Say what became of the copies at these places, as soon as it is known."""
+        ...
+
+    def is_over(self) -> bool:
+        """Say whether no further copy is to be begun: the call has lasted long enough, or the work is being stopped."""
+        ...
+
+
+class Unkept:
+    """The note of a call of which nothing need be known if the process ends."""
+
+    def begin(self, places: Sequence[int]) -> None:
+        """Nothing is kept."""
+
+    def end(self, places: Sequence[int], outcome: Outcome) -> None:
+        """Nothing is kept."""
+
+    def is_over(self) -> bool:
+        """It goes on to its end."""
+        return False
+
+
+UNKEPT = Unkept()
+
+
+class Sender(Protocol):
+    """A way out.
+
+    `send` may be called by `calls_at_once` threads at a time. It answers for every copy, in order, and tells `note` of each as it
+    goes. It raises TransientError or SenderRefusedError only if nothing of the call was handed over; once something may have
+    been, it says so copy by copy. What it has not begun when `note` says that the call is over it leaves as UNSENT; what it has
+    begun ends within a third of the lease (`settings.DELIVERY_LEASE_SECONDS`).
     """
 
     name: str
-    batch_size: int  # how many copies one call takes: the most that a crash can leave uncertain
+    batch_size: int  # how many copies one call takes at most
+    calls_at_once: int
+    lost_together: int  # how many copies one fault, such as a server that is restarted, may leave uncertain
     one_letter: bool  # whether all copies of a call must be of one template
 
-    def send(self, copies: Sequence[Copy]) -> Sequence[Outcome]: ...
+    def send(self, copies: Sequence[Copy], note: Note = UNKEPT) -> Sequence[Outcome]: ...
 
     def check(self) -> str:
         """Say in one line that the next hop is there and takes our mail; raises BroadsheetError if not."""

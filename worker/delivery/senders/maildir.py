@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from worker.delivery.message import Copy
-from worker.delivery.senders.base import Kind, Outcome, describe_fault
+from worker.delivery.senders.base import UNKEPT, Kind, Note, Outcome, describe_fault
 from worker.errors import BroadsheetError, TransientError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM}
@@ -29,28 +29,33 @@ class MaildirSender:
     """Writes one file per copy, owner-readable only: a mail holds its reader's own links."""
 
     name = "maildir"
-    batch_size = 100
+    batch_size = 250
+    calls_at_once = lost_together = 1
     one_letter = False
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._is_ready = False
 
-    def send(self, copies: Sequence[Copy]) -> list[Outcome]:
+    def send(self, copies: Sequence[Copy], note: Note = UNKEPT) -> list[Outcome]:
         """Write the copies; raises TransientError if the maildir cannot be written at all."""
         self._make_ready()
         outcomes: list[Outcome] = []
-        for copy in copies:
+        for place, copy in enumerate(copies):
+            if note.is_over():
+                break
             try:
+                note.begin([place])
                 self._write(copy)
-            except OSError as error:  # the rename did not happen: nothing lies in `new`
-                fault = self._explain(error)
+            except (OSError, TransientError) as error:  # the rename did not happen: nothing lies in `new`
+                fault = self._explain(error) if isinstance(error, OSError) else str(error)
                 if not outcomes:
                     raise TransientError(fault) from error
-                outcomes += [Outcome(Kind.UNSENT, detail=fault)] * (len(copies) - len(outcomes))
+                note.end([place], Outcome(Kind.UNSENT, detail=fault))
                 break
             outcomes.append(Outcome(Kind.ACCEPTED))
-        return outcomes
+            note.end([place], outcomes[-1])
+        return outcomes + [Outcome(Kind.UNSENT)] * (len(copies) - len(outcomes))
 
     def check(self) -> str:
         """Say where the mail goes; raises BroadsheetError if it cannot be written there."""

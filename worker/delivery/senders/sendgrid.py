@@ -20,7 +20,7 @@ from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
 from worker.delivery.message import LINK_MARKS, Copy, MessageTemplate, clean_line
-from worker.delivery.senders.base import Kind, Outcome, SenderRefusedError, describe_fault
+from worker.delivery.senders.base import UNKEPT, Kind, Note, Outcome, SenderRefusedError, describe_fault
 from worker.errors import BroadsheetError, TransientError
 
 _PLACE = re.compile(r"^personalizations[.\[](\d+)")
@@ -47,22 +47,22 @@ class SendGridSender:
     """Hands copies to SendGrid. `accepted` means its 202: it has the mails; events say what became of each."""
 
     name = "sendgrid"
-    batch_size = 1000
+    batch_size = lost_together = 1000
+    calls_at_once = 4  # so that one call's way there and back is not waited for by the next
     one_letter = True
 
     def __init__(self, key: str, host: str) -> None:
         self.host = host
         self._api = SendGridAPIClient(key, host=host)
         self._api.client.timeout = min(30.0, max(5.0, settings.DELIVERY_LEASE_SECONDS / 3))  # the package has none
-        self._call_seconds = settings.DELIVERY_LEASE_SECONDS / 2
 
-    def send(self, copies: Sequence[Copy]) -> list[Outcome]:
+    def send(self, copies: Sequence[Copy], note: Note = UNKEPT) -> list[Outcome]:
         """Hand over the copies in one call, or more where an address is refused and the others must still go.
 
         Raises TransientError if SendGrid cannot be reached, SenderRefusedError if it does not take the key.
         """
         outcomes: list[Outcome | None] = [None] * len(copies)
-        self._send_range(copies, list(range(len(copies))), outcomes, time.monotonic() + self._call_seconds)
+        self._send_range(copies, list(range(len(copies))), outcomes, note)
         return [outcome or Outcome(Kind.UNSENT) for outcome in outcomes]
 
     def check(self) -> str:
@@ -82,34 +82,36 @@ class SendGridSender:
     def close(self) -> None:
         """Nothing is held open: the package opens a connection per call."""
 
-    def _send_range(self, copies: Sequence[Copy], places: list[int], outcomes: list[Outcome | None],
-                    stop_at: float) -> None:
+    def _send_range(self, copies: Sequence[Copy], places: list[int], outcomes: list[Outcome | None], note: Note) -> None:
         """Send the copies at `places`, and after a refusal those that were not to blame, in two halves if need be."""
         has_news = any(outcomes)
-        if has_news and time.monotonic() > stop_at:
-            return  # the rest stays unsent
+        if not places or note.is_over():
+            return  # these stay unsent
         try:
+            note.begin(places)
             answer = self._call([copies[at] for at in places])
-        except (TransientError, SenderRefusedError):
+        except (TransientError, SenderRefusedError) as error:
+            note.end(places, Outcome(Kind.UNSENT, detail=str(error)))
             if has_news:
                 return
             raise
         if isinstance(answer, Outcome):
-            for at in places:
-                outcomes[at] = answer
+            self._close(places, answer, outcomes, note)
             return
         blamed = {places[index]: words for index, words in answer.items() if 0 <= index < len(places)}
+        if not blamed and len(places) == 1:  # alone, so it is to blame
+            blamed = {places[0]: answer.get(-1, "400")}
         for at, words in blamed.items():
-            outcomes[at] = Outcome(Kind.REFUSED, detail=words)
+            self._close([at], Outcome(Kind.REFUSED, detail=words), outcomes, note)
         rest = [at for at in places if at not in blamed]
-        if blamed or len(rest) == 1:
-            if not blamed:  # alone, so it is to blame
-                outcomes[rest[0]] = Outcome(Kind.REFUSED, detail=answer.get(-1, "400"))
-            elif rest:
-                self._send_range(copies, rest, outcomes, stop_at)
-            return
-        for half in (rest[: len(rest) // 2], rest[len(rest) // 2 :]):
-            self._send_range(copies, half, outcomes, stop_at)
+        halves = [rest] if blamed else [rest[: len(rest) // 2], rest[len(rest) // 2 :]]
+        for half in halves:
+            self._send_range(copies, half, outcomes, note)
+
+    def _close(self, places: Sequence[int], outcome: Outcome, outcomes: list[Outcome | None], note: Note) -> None:
+        for at in places:
+            outcomes[at] = outcome
+        note.end(places, outcome)
 
     def _call(self, copies: Sequence[Copy]) -> Outcome | dict[int, str]:
         """Make one call. Return what holds for all its copies, or which of them (by index) were refused and why."""
@@ -137,6 +139,8 @@ class SendGridSender:
             if not blamed and any(field for field, _ in words):
                 return Outcome(Kind.POLICY, detail=said)  # the letter itself, or its sender: the same for every reader
             return blamed or {-1: said}
+        if error.status_code == 503:  # RFC 9110 15.6.4: it could not handle the call, so nothing of it was taken
+            return Outcome(Kind.DEFERRED, detail=said, retry_after=_read_patience(error.headers))
         if error.status_code >= 500:  # whether the mails were taken before the fault is not documented
             return Outcome(Kind.UNCERTAIN, detail=said)
         return Outcome(Kind.POLICY, detail=said)
@@ -181,6 +185,14 @@ def _read_errors(error: Any) -> list[tuple[str, str]]:
         return [(str(one.get("field") or ""), " ".join(str(one.get("message") or "").split())) for one in found]
     except (ValueError, KeyError, TypeError, AttributeError):
         return [("", " ".join(bytes(error.body or b"").decode("utf-8", "replace").split())[:200])]
+
+
+def _read_patience(headers: Any) -> float | None:
+    """Return the seconds of a Retry-After (RFC 9110 10.2.3), at most an hour; None if there is none."""
+    try:
+        return min(3600.0, max(0.0, float(headers.get("Retry-After"))))
+    except (TypeError, ValueError):
+        return None
 
 
 def _read_reset(headers: Any) -> float:

@@ -1,48 +1,32 @@
-"""Copies in, SMTP dialogues out over one kept connection: each reader's own reply decides what became of the copy.
+"""Copies in, SMTP dialogues out over many kept-open connections: each reader's own reply decides what became of the copy.
 
-What a reply means follows RFC 5321 4.2.1 (4yz: not now, 5yz: never) and RFC 3463 (x.7.z: refused by policy). Until the
-final dot is written nothing has been handed over; a connection lost after it leaves the copy uncertain.
+Until a mail's final dot has gone out nothing is handed over: a connection lost before that costs nothing, one lost after it
+leaves that one copy uncertain. Where the server offers pipelining (RFC 2920) the next mail's commands go out right behind the
+dot, so that a mail takes one round trip.
 """
 
-import re
-import smtplib
 import ssl
-import time
+import threading
+from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from ipaddress import ip_address
+from dataclasses import dataclass, field
+from time import monotonic
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.conf import settings
 
 from worker.delivery.message import Copy
-from worker.delivery.senders.base import Kind, Outcome, SenderRefusedError, describe_fault
+from worker.delivery.senders.base import UNKEPT, Kind, Note, Outcome, SenderRefusedError
+from worker.delivery.senders.smtp_session import LostConnectionError, Server, Session, judge
 from worker.errors import BroadsheetError, TransientError
 
-_FORM = "give smtp://user:password@host:port or smtps://user:password@host:port, with ?starttls=never or required if need be"
-_POLICY = re.compile(r"\b5\.7\.\d+\b")
-_GONE = re.compile(r"5\d\d 5\.1\.(1|6|10)\b")
-_ABOUT_US = frozenset({530, 534, 535, 538})  # sign-in wanted or refused (RFC 4954 6): never the reader's fault
-
-
-class _LostConnectionError(Exception):
-    """The connection ended before the final dot: this copy was not handed over."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """Where SENDER_URL points."""
-
-    host: str
-    port: int
-    is_tls: bool  # from the first byte (smtps)
-    starttls: str  # "offered", "required" or "never"
-    user: str = ""
-    password: str = ""
-
-    def __str__(self) -> str:
-        return f"{'smtps' if self.is_tls else 'smtp'}://{self.host}:{self.port}"  # never the password
+_FORM = ("give smtp://user:password@host:port or smtps://user:password@host:port, with ?starttls=never or required and "
+         "connections=1 to 100 if need be")
+MAILS_A_CONNECTION = 4  # that are worth opening another one
+IDLE_SECONDS = 20.0  # then a connection is closed: servers are told to wait five minutes (RFC 5321 4.5.3.2.7), many do not
+NARROW_SECONDS = 60.0  # for so long no more connections are tried than a server that turned one away has taken
+_NO_UTF8 = Outcome(Kind.REFUSED, detail="the address has letters beyond ASCII, which this server does not take (it offers no "
+                                        "SMTPUTF8)")
 
 
 def open_smtp(url: str) -> "SmtpSender":
@@ -53,8 +37,9 @@ def open_smtp(url: str) -> "SmtpSender":
         query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError as error:
         raise BroadsheetError(f"SENDER_URL cannot be read ({error}): {_FORM}") from error
-    starttls = query.pop("starttls", "")
-    if not host or parts.path.strip("/") or query or starttls not in ("", "never", "required"):
+    starttls, connections = query.pop("starttls", ""), query.pop("connections", "16")
+    is_number = connections.isascii() and connections.isdigit() and 1 <= int(connections) <= 100
+    if not host or parts.path.strip("/") or query or starttls not in ("", "never", "required") or not is_number:
         raise BroadsheetError(f"SENDER_URL is not complete or says too much: {_FORM}")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     is_tls = parts.scheme == "smtps"
@@ -62,211 +47,249 @@ def open_smtp(url: str) -> "SmtpSender":
         raise BroadsheetError("SENDER_URL: the user name and password must be ASCII")
     default = 465 if is_tls else 587 if user else 25
     # A password must not be talked out of us by leaving STARTTLS out of the greeting, so signing in requires it.
-    return SmtpSender(Server(host, port or default, is_tls, starttls or ("required" if user else "offered"), user, password))
+    return SmtpSender(Server(host, port or default, is_tls, starttls or ("required" if user else "offered"), user, password,
+                             int(connections)))
+
+
+@dataclass(eq=False)
+class _Batch:
+    """The copies of one `send`, as its connections take them."""
+
+    copies: Sequence[Copy]
+    note: Note
+    outcomes: list[Outcome | None] = field(init=False)
+    left: int = field(init=False)
+    done: threading.Event = field(default_factory=threading.Event)
+    is_stopped: bool = False  # the next hop refuses us: no other copy is begun
+    error: BaseException | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.outcomes, self.left = [None] * len(self.copies), len(self.copies)
+
+    def is_over(self) -> bool:
+        return self.is_stopped or self.error is not None or self.note.is_over()
+
+    def close(self, place: int, outcome: Outcome | None) -> None:
+        """Take down a copy's outcome; None: it was not begun."""
+        if outcome:
+            self.outcomes[place] = outcome
+            self.note.end([place], outcome)
+            self.is_stopped |= outcome.kind is Kind.POLICY
+        with self.lock:
+            self.left -= 1
+            if not self.left:
+                self.done.set()
+
+
+_Job = tuple[_Batch, int]  # a copy of a batch, by its place
+
+
+@dataclass(eq=False)
+class _Mail:
+    """A copy that one connection has taken."""
+
+    batch: _Batch
+    place: int
+    data: bytes
+    commands: list[bytes]
+    is_proposed: bool = False  # its commands have gone out
+    is_out: bool = False  # its final dot has
 
 
 class SmtpSender:
-    """Hands copies to one server, one after the other."""
+    """Hands copies to one server over up to `server.connections` connections, each in a thread of its own."""
 
     name = "smtp"
-    batch_size = 10
+    batch_size = 250
+    calls_at_once = 2  # so that no connection waits while the ledger is written
     one_letter = False
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self._link: smtplib.SMTP | None = None
-        self._is_used = False  # whether the open connection has carried a copy already
-        lease = settings.DELIVERY_LEASE_SECONDS
-        self._answer_seconds = min(30.0, max(5.0, lease / 3))
-        self._call_seconds = lease / 2
+        self.lost_together = server.connections
+        self._seconds = min(30.0, max(5.0, settings.DELIVERY_LEASE_SECONDS / 3))
+        self._context = ssl.create_default_context()
+        self._jobs: deque[_Job] = deque()
+        self._change = threading.Condition()  # of what follows, and of the jobs
+        self._threads: set[threading.Thread] = set()
+        self._waiting = 0  # threads that have nothing to do
+        self._is_closing = False
+        self._can_pipeline = True
+        self._most, self._narrow_until = server.connections, 0.0
 
-    def send(self, copies: Sequence[Copy]) -> list[Outcome]:
+    def send(self, copies: Sequence[Copy], note: Note = UNKEPT) -> list[Outcome]:
         """Hand over the copies; raises TransientError or SenderRefusedError if the server cannot be reached or used."""
-        outcomes: list[Outcome] = []
-        stop_at = time.monotonic() + self._call_seconds
-        for copy in copies:
-            if outcomes and (time.monotonic() > stop_at or outcomes[-1].kind is Kind.POLICY):
-                break
-            try:
-                outcomes.append(self._send_one(copy))
-            except (TransientError, SenderRefusedError):
-                if not outcomes:
-                    raise
-                break
-        return outcomes + [Outcome(Kind.UNSENT)] * (len(copies) - len(outcomes))
+        batch = _Batch(copies, note)
+        with self._change:
+            self._jobs.extend((batch, place) for place in range(len(copies)))
+            self._engage(len(copies))
+            self._change.notify_all()
+        if copies:
+            batch.done.wait()
+        if batch.error and not any(batch.outcomes):
+            raise batch.error
+        return [outcome or Outcome(Kind.UNSENT) for outcome in batch.outcomes]
 
     def check(self) -> str:
         """Sign in and out again; say how. Raises BroadsheetError."""
-        link = self._connect()
-        try:
-            code, text = link.docmd("NOOP")
-        except (smtplib.SMTPException, OSError) as error:
-            raise TransientError(f"{self.server}: {describe_fault(error)}") from error
-        if code != 250:
-            raise TransientError(f"{self.server}: answers NOOP with {_quote(code, text)}")
-        safe = "encrypted" if isinstance(link.sock, ssl.SSLSocket) else "not encrypted"
+        session = Session(self.server, self._seconds, self._context)
+        trouble = session.ask()
+        safe = "encrypted" if session.is_encrypted else "not encrypted"
+        session.close(politely=not trouble)
+        if trouble:
+            raise TransientError(f"{self.server}: answers NOOP with {trouble}")
         return f"{self.server} takes mail, {safe}" + (f", signed in as {self.server.user}" if self.server.user else "")
 
     def close(self) -> None:
-        """End the session politely, if there is one."""
-        if self._link:
-            with suppress(smtplib.SMTPException, OSError):
-                self._link.quit()
-        self._drop()
+        """End the sessions politely."""
+        with self._change:
+            self._is_closing = True
+            self._change.notify_all()
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(self._seconds)
 
-    def _send_one(self, copy: Copy) -> Outcome:
-        """Hand over one copy. A kept connection that turns out to be closed is opened anew once: nothing was lost."""
-        data = copy.message()
+    def _engage(self, wanted: int) -> None:
+        """Start threads for so many jobs, within what the server takes."""
+        self._is_closing = False
+        if monotonic() > self._narrow_until:
+            self._most = self.server.connections
+        wanted = -(-wanted // MAILS_A_CONNECTION)
+        for _ in range(min(wanted - self._waiting, self._most - len(self._threads))):
+            thread = threading.Thread(target=self._work, name="smtp", daemon=True)
+            self._threads.add(thread)
+            thread.start()
+
+    # -- in each connection's thread ------------------------------------------------------------------------------
+    def _work(self) -> None:
+        session: Session | None = None
+        try:
+            while job := self._take(wait=True):
+                try:
+                    session = session or Session(self.server, self._seconds, self._context)
+                except (TransientError, SenderRefusedError) as error:
+                    self._turn_away(job, error)
+                    return
+                if not self._carry(session, job):
+                    session.close(politely=False)
+                    session = None
+        finally:
+            with self._change:
+                self._threads.discard(threading.current_thread())
+            if session:
+                session.close(politely=True)
+
+    def _take(self, *, wait: bool) -> _Job | None:
+        """Return the next copy that may be begun; None if there is none, after a while with `wait`."""
         while True:
-            was_used = self._is_used
-            link = self._link or self._connect()
-            try:
-                outcome = self._converse(link, copy, data)
-            except _LostConnectionError as error:
-                self._drop()
-                if was_used:
-                    continue
-                return Outcome(Kind.DEFERRED, detail=f"the connection ended before the mail was complete: {error}")
-            if outcome.kind is Kind.DEFERRED and outcome.detail.startswith("421"):  # RFC 5321 3.8: it is closing
-                self._drop()
-                if was_used:
-                    continue
-            return outcome
+            with self._change:
+                if wait:
+                    self._waiting += 1
+                    self._change.wait_for(lambda: self._jobs or self._is_closing, IDLE_SECONDS)
+                    self._waiting -= 1
+                if not self._jobs:
+                    if wait:  # within the lock: who brings a job now must not count on this thread
+                        self._threads.discard(threading.current_thread())
+                    return None
+                batch, place = self._jobs.popleft()
+            if not batch.is_over():
+                return batch, place
+            batch.close(place, None)
 
-    def _converse(self, link: smtplib.SMTP, copy: Copy, data: bytes) -> Outcome:
-        if copy.needs_utf8 and not link.has_extn("smtputf8"):
-            return Outcome(Kind.REFUSED, detail="the address has letters beyond ASCII, which this server does not take "
-                                                "(it offers no SMTPUTF8)")
-        link.command_encoding = "utf-8" if copy.needs_utf8 else "ascii"
+    def _turn_away(self, job: _Job, error: BroadsheetError) -> None:
+        """Leave the work to the connections that are open; where there is none, the job's batch has failed."""
+        with self._change:
+            self._threads.discard(threading.current_thread())
+            self._most, self._narrow_until = max(1, len(self._threads)), monotonic() + NARROW_SECONDS
+            is_last = not self._threads
+            if not is_last:
+                self._jobs.appendleft(job)
+                self._change.notify()
+                return
+            failed, self._jobs = list(self._jobs), deque()
+            self._narrow_until = 0.0
+        for batch, place in [job, *failed]:
+            batch.error = error
+            batch.close(place, None)
+
+    def _carry(self, session: Session, job: _Job) -> bool:
+        """Carry a copy, and those that are proposed behind it; say whether the connection is of further use."""
+        held: list[_Mail] = []  # taken, and their outcome is not known yet
         try:
-            refusal = self._propose(link, copy)
-            if refusal:
-                self._start_over(link)
-                return refusal
-            link.send(data + b".\r\n")  # a template's messages end in CRLF and have no line that begins with a dot
-        except (smtplib.SMTPException, OSError) as error:
-            raise _LostConnectionError(describe_fault(error)) from error
-        try:
-            code, text = link.getreply()
-        except (smtplib.SMTPException, OSError) as error:
-            self._drop()
-            return Outcome(Kind.UNCERTAIN, detail=f"the connection ended after the mail was complete: {describe_fault(error)}")
-        self._is_used = True
-        if 200 <= code < 300:
-            return Outcome(Kind.ACCEPTED, provider_id=_words(text))
-        if not 400 <= code < 600:
-            self._drop()
-            return Outcome(Kind.UNCERTAIN, detail=f"the server's answer means nothing: {_quote(code, text)}")
-        return _judge(code, text)
+            self._propose(session, job, held)
+            while held:
+                self._converse(session, held)
+            return True
+        except LostConnectionError as error:
+            for mail in reversed(held):
+                self._let_go(session, mail, str(error))
+        except Exception as error:  # begun or not stands in the note; who gave the batch is told what happened
+            for mail in held:
+                mail.batch.error = error
+                mail.batch.close(mail.place, None)
+        return False
 
-    def _propose(self, link: smtplib.SMTP, copy: Copy) -> Outcome | None:
-        """Go as far as the server's "go ahead"; return its refusal, or None."""
-        options = " SMTPUTF8" if copy.needs_utf8 else ""
-        code, text = _say(link, f"MAIL FROM:<{copy.template.sheet.from_email}>{options}")
-        if code >= 300:  # said before any reader was named: it is about us
-            return _judge(code, text, is_about_us=True)
-        code, text = _say(link, f"RCPT TO:<{copy.to}>")
-        if code >= 300:
-            return _judge(code, text)
-        code, text = _say(link, "DATA")
-        return None if code == 354 else _judge(code, text)
+    def _propose(self, session: Session, job: _Job | None, held: list[_Mail], *, unwritten: bool = False) -> bytes:
+        """Take up a copy, or the next one if this has no outcome yet, and say its commands; with `unwritten` return them instead,
+        to be written behind another mail."""
+        while job:
+            batch, place = job
+            copy = batch.copies[place]
+            if copy.needs_utf8 and not session.takes_utf8:
+                batch.close(place, _NO_UTF8)
+                job = self._take(wait=False)
+                continue
+            data = copy.message()
+            mail = _Mail(batch, place, data, session.list_commands(copy, len(data)))
+            held.append(mail)
+            commands = b"".join(mail.commands) if self._can_pipeline and session.can_pipeline else b""
+            mail.is_proposed = bool(commands)
+            if commands and not unwritten:
+                session.write(commands)
+            return commands
+        return b""
 
-    def _start_over(self, link: smtplib.SMTP) -> None:
-        """Leave the refused copy behind; a connection that will not is of no more use, but the refusal stands."""
-        self._is_used = True
-        try:
-            link.rset()
-        except (smtplib.SMTPException, OSError):
-            self._drop()
+    def _converse(self, session: Session, held: list[_Mail]) -> None:
+        """Bring the first of the held mails to its end, with the next one proposed by then if there is one."""
+        mail = held[0]
+        refusal = session.read_permission(mail.commands, written=mail.is_proposed)
+        if refusal:
+            session.is_used = True
+            held.remove(mail)
+            mail.batch.close(mail.place, refusal)
+            if session.must_end:
+                self._can_pipeline = False
+                raise LostConnectionError("the server would take a mail for nobody")
+            self._propose(session, self._take(wait=False), held)
+            return
+        mail.batch.note.begin([mail.place])
+        following = b""
+        if self._can_pipeline and session.can_pipeline:
+            following = self._propose(session, self._take(wait=False), held, unwritten=True)
+        mail.is_out = session.write_mail(mail.data, following)
+        if not mail.is_out:
+            raise LostConnectionError("it broke off while the mail was written")
+        session.is_used = True
+        code, words = session.read_reply()
+        outcome = Outcome(Kind.ACCEPTED, provider_id=words) if code < 300 else judge(code, words)
+        held.remove(mail)
+        mail.batch.close(mail.place, outcome)
+        if code == 421:  # RFC 5321 3.8: it closes
+            raise LostConnectionError(outcome.detail)
+        if not held:
+            self._propose(session, self._take(wait=False), held)
 
-    def _connect(self) -> smtplib.SMTP:
-        try:
-            self._link = self._open_session()
-        except (ssl.SSLError, smtplib.SMTPNotSupportedError) as error:
-            reason = getattr(error, "verify_message", "") or describe_fault(error)
-            raise SenderRefusedError(f"{self.server}: no trusted encryption ({reason}); mend the server's certificate, or "
-                                     "for a server on this machine add ?starttls=never to SENDER_URL") from error
-        except smtplib.SMTPAuthenticationError as error:
-            if error.smtp_code < 500:
-                raise TransientError(f"{self.server}: sign-in put off: {_quote(error.smtp_code, error.smtp_error)}") from error
-            raise SenderRefusedError(f"{self.server}: the user name or password in SENDER_URL was refused: "
-                                     f"{_quote(error.smtp_code, error.smtp_error)}") from error
-        except smtplib.SMTPResponseException as error:
-            said = f"{self.server}: the server turned us away: {_quote(error.smtp_code, error.smtp_error)}"
-            raise (SenderRefusedError if error.smtp_code >= 500 else TransientError)(said) from error
-        except (smtplib.SMTPException, OSError) as error:
-            raise TransientError(f"{self.server} cannot be reached ({describe_fault(error)}); check SENDER_URL and that "
-                                 "the mail server runs") from error
-        self._is_used = False
-        return self._link
-
-    def _open_session(self) -> smtplib.SMTP:
-        server = self.server
-        link: smtplib.SMTP
-        # A name of our own is given: smtplib would otherwise ask the DNS for one, which can hang.
-        if server.is_tls:
-            link = smtplib.SMTP_SSL(server.host, server.port, _own_name(), timeout=self._answer_seconds,
-                                    context=ssl.create_default_context())
+    def _let_go(self, session: Session, mail: _Mail, words: str) -> None:
+        """End a mail whose connection was lost: uncertain if all of it had gone out; else another connection carries it, or, if
+        this one was new, it is put off, as a new one would fare no better."""
+        if mail.is_out:
+            lost = f"the connection ended after the mail was complete: {words}"
+            mail.batch.close(mail.place, Outcome(Kind.UNCERTAIN, detail=lost))
+        elif session.is_used:
+            with self._change:
+                self._jobs.appendleft((mail.batch, mail.place))
+                self._change.notify()
         else:
-            link = smtplib.SMTP(server.host, server.port, _own_name(), timeout=self._answer_seconds)
-        try:
-            link.ehlo_or_helo_if_needed()
-            if not server.is_tls and server.starttls != "never" and (
-                    server.starttls == "required" or link.has_extn("starttls")):
-                code, text = link.starttls(context=ssl.create_default_context())
-                if code != 220:
-                    raise smtplib.SMTPNotSupportedError(f"STARTTLS was refused: {_quote(code, text)}")
-                link.ehlo_or_helo_if_needed()
-            if server.user:
-                link.login(server.user, server.password)
-        except BaseException:
-            link.close()
-            raise
-        return link
-
-    def _drop(self) -> None:
-        if self._link:
-            self._link.close()
-        self._link, self._is_used = None, False
-
-
-def _say(link: smtplib.SMTP, command: str) -> tuple[int, bytes]:
-    code, text = link.docmd(command)
-    if not 200 <= code < 600:
-        raise smtplib.SMTPServerDisconnected(f"the server's answer means nothing: {_quote(code, text)}")
-    return code, text
-
-
-def _judge(code: int, text: bytes, *, is_about_us: bool = False) -> Outcome:
-    """Decide what a refusing reply means for the copy.
-
-    The mailbox is gone if the reply begins with one of three enhanced codes: 5.1.1, there is none; 5.1.6, it has moved away
-    (RFC 3463 3.2); 5.1.10, its domain takes no mail (RFC 7505 4.2). The others do not say it surely enough to write there
-    never again: servers say 5.1.2 when their DNS fails or they do not relay for us, 5.1.3 when they cannot read what others
-    can, 5.2.1 (it exists, RFC 3463 3.3) also for too much mail, as Gmail does; without an enhanced code 550 may be anything.
-    """
-    said = _quote(code, text)
-    if code in _ABOUT_US or (500 <= code < 600 and (is_about_us or _POLICY.search(said))):
-        return Outcome(Kind.POLICY, detail=said)
-    if 500 <= code < 600:
-        return Outcome(Kind.REFUSED, detail=said, is_gone=bool(_GONE.match(said)))
-    return Outcome(Kind.DEFERRED, detail=said)
-
-
-def _words(text: bytes) -> str:
-    return " ".join(text.decode("utf-8", "replace").split())
-
-
-def _quote(code: int, text: bytes | str) -> str:
-    words = _words(text) if isinstance(text, bytes) else " ".join(text.split())
-    return f"{code} {words}"[:400]
-
-
-def _own_name() -> str:
-    """Return what we call ourselves in EHLO: the site's host, an IP address in brackets (RFC 5321 4.1.3)."""
-    host = urlsplit(settings.BASE_URL).hostname or "localhost"
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"
+            early = f"the connection ended before the mail was complete: {words}"
+            mail.batch.close(mail.place, Outcome(Kind.DEFERRED, detail=early))
