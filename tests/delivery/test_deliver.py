@@ -18,6 +18,7 @@ from worker.delivery.breaker import hold_issue, resume_issue
 from worker.delivery.deliver import cancel_issue, deliver_batch, deliver_issue, finish_issue, settle_expired, status
 from worker.delivery.ledger import Lease
 from worker.delivery.senders import open_sender
+from worker.delivery.settle import NOT_SENT
 from worker.errors import BroadsheetError, ConflictError, NotFoundError, TransientError
 from worker.readers.erase import erase
 from worker.readers.leaving import leave
@@ -319,6 +320,15 @@ def test_refusals_beyond_the_limit_hold_the_issue_and_an_editor_lets_it_go_on(se
         assert deliver_issue(issue_id, sender=sender).state == "sent"
         sender.close()
     assert status(issue_id)["states"] == {"accepted": 88, "failed": 12}
+
+
+@pytest.mark.parametrize(("state", "words"), [("uncertain", bulk.CRASHED), ("failed", NOT_SENT), ("failed", bulk.POISON)])
+def test_what_a_crash_or_an_editor_left_is_not_held_against_the_next_hop(
+        sending: Make, box: Path, state: str, words: str) -> None:
+    issue_id = sending(100)
+    first = Delivery.objects.order_by("pk")[60].pk
+    Delivery.objects.filter(pk__lt=first).update(state=state, error=words)
+    assert deliver_issue(issue_id).state == "sent"
 
 
 def test_a_policy_refusal_holds_the_issue_and_blames_no_reader(sending: Make) -> None:

@@ -23,9 +23,9 @@ from worker.delivery.pace import (
     Lane,
     admit,
     give_back,
-    is_near,
     name_provider,
     open_lane,
+    rest_until,
     share_out,
     why_waiting,
 )
@@ -390,7 +390,6 @@ def test_a_warm_up_counts_the_day_and_says_so(limit: Limit) -> None:
     assert rest.go == [0, 1]
     assert 0 < rest.pause <= 86_400
     assert why_waiting() == "warm-up: 5 of 5 copies of today are out; it goes on at 00:00 UTC"
-    assert not is_near()  # nobody should stay awake for it
     give_back(2)
     assert why_waiting() == ""
     assert admit(gmail(3)).go == [0, 1]
@@ -425,15 +424,34 @@ def test_who_watches_is_told_what_is_waited_for(limit: Limit) -> None:
     admit(gmail(1))
     assert why_waiting() == ""  # nobody had to wait
     admit([(1, "a@outlook.com"), *gmail(100)])
-    assert why_waiting() == "gmail.com: at most 20/min; the next copies wait for their turn"
-    assert is_near()
+    assert why_waiting() == "copies to gmail.com wait for their turn (at most 20/min)"
     Pace.objects.update(queue_until=Now() - timedelta(seconds=30))
     assert why_waiting() == ""
-    assert not is_near()
     limit("gmail.com=20/min, *=1/min")
     Pace.objects.all().delete()
     assert admit(gmail(2)).pause == 59.5
-    assert why_waiting() == "all mail together: at most 1/min; the next copies wait for their turn"
+    assert why_waiting() == "copies wait for their turn (at most 1/min in all)"
+
+
+@pytest.mark.django_db
+def test_who_finds_an_issue_standing_still_can_ask_whether_that_was_meant(limit: Limit, settings: Any) -> None:
+    limit(today=2)
+    today = datetime.now(UTC).date()
+    assert rest_until() is None
+    admit(gmail(1))
+    assert rest_until() is None
+    admit(gmail(5))
+    assert rest_until() == datetime(today.year, today.month, today.day, tzinfo=UTC) + timedelta(days=1)
+    yesterday = today - timedelta(days=1)
+    Pace.objects.update(day=yesterday)
+    assert rest_until() == datetime(today.year, today.month, today.day, tzinfo=UTC)
+    settings.WARM_UP = {}
+    assert rest_until() is None
+    limit("*=1/h")
+    admit(gmail(2))
+    ends = rest_until()
+    assert ends
+    assert timedelta(minutes=50) < ends - datetime.now(UTC) < timedelta(minutes=61)
 
 
 @pytest.mark.django_db(transaction=True)

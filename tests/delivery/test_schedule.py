@@ -17,7 +17,6 @@ from worker.delivery.fence import keep_turn
 from worker.delivery.hours import Hour
 from worker.delivery.schedule import (
     Due,
-    forget_hour,
     let_go_on,
     pause_issue,
     release_issue,
@@ -204,7 +203,6 @@ def test_a_forgotten_hour_does_not_come_back_with_the_next_approval(drafted: int
     editor = Editor.objects.get(email=CHIEF)
     set_hour(drafted, minutes=-1)
     withdraw_approval(drafted, editor=editor)
-    forget_hour(drafted)
     assert start_due() == Due()
     approve_issue(drafted, editor=editor, proof_sha256=render_proof(Issue.objects.get(pk=drafted)).sha256)
     assert start_due() == Due()

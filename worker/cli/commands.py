@@ -32,7 +32,9 @@ class Commands(click.Group):
         "demo": "start", "up": "start", "check": "start", "migrate": "start", "bench": "start",
         "web": "start", "worker": "start", "beat": "start",
         "feeds": "news", "gather": "news", "group": "news", "summarise": "news", "stories": "news",
-        "draft": "desk", "issues": "desk", "proof": "desk", "approve": "desk", "deliver": "desk", "status": "desk",
+        "draft": "desk", "issues": "desk", "proof": "desk", "test-mail": "sending", "approve": "desk", "deliver": "desk",
+        "unschedule": "sending", "pause": "sending", "resume": "sending", "cancel": "sending", "status": "desk",
+        "undelivered": "copies", "settle": "copies",
         "editor": "people", "readers": "people", "terms": "terms", "receive": "post", "departures": "post",
     }
 
@@ -43,7 +45,7 @@ class Commands(click.Group):
         if name not in self._modules:
             return None
         module = __import__(f"worker.cli.{self._modules[name]}", fromlist=[name])
-        command: click.Command = getattr(module, f"{name}_command")
+        command: click.Command = getattr(module, f"{name.replace('-', '_')}_command")
         _expect_text(command)
         return command
 

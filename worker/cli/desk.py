@@ -1,14 +1,20 @@
 """Commands of the desk: draft, issues, proof, approve, deliver, status."""
 
-import time
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from worker import editorial
 from worker.cli.commands import open_database, open_settings
-from worker.cli.output import json_option, print_json, print_table, progress, say, show_time
+from worker.cli.copies import deliver_here, follow_issue
+from worker.cli.output import json_option, print_json, print_table, say, show_time
+from worker.cli.sending import by_option, find_actor, set_hour
 from worker.errors import BroadsheetError, NotFoundError
+
+if TYPE_CHECKING:  # models can be imported only once the settings stand
+    from worker.storage.models import Issue
 
 
 @click.command("draft")
@@ -46,16 +52,21 @@ def issues_command(as_json: bool) -> None:
     open_database()
     from worker.storage.models import Issue
 
-    rows = [{"issue": one.pk, "newsletter": one.newsletter, "slug": one.slug, "digest": one.digest, "state": one.state,
-             "subject": one.subject, "drafted_at": one.drafted_at, "sent_at": one.sent_at} for one in Issue.objects.all()[:500]]
+    issues = list(Issue.objects.all()[:500])
     if as_json:
-        print_json(rows)
+        print_json([{"issue": one.pk, "newsletter": one.newsletter, "slug": one.slug, "digest": one.digest, "state": one.state,
+                     "subject": one.subject, "drafted_at": one.drafted_at, "send_at": _start_of(one), "sent_at": one.sent_at}
+                    for one in issues])
         return
-    print_table(["issue", "newsletter", "period", "kind", "state", "drafted (UTC)", "sent (UTC)", "subject"],
-                [(one["issue"], one["newsletter"], one["slug"], "weekly digest" if one["digest"] else "issue", one["state"],
-                  show_time(one["drafted_at"]),  # type: ignore[arg-type]
-                  show_time(one["sent_at"]), one["subject"]) for one in rows],  # type: ignore[arg-type]
+    print_table(["issue", "newsletter", "period", "kind", "state", "drafted (UTC)", "starts (UTC)", "sent (UTC)", "subject"],
+                [(one.pk, one.newsletter, one.slug, "weekly digest" if one.digest else "issue", one.state,
+                  show_time(one.drafted_at), show_time(_start_of(one)), show_time(one.sent_at), one.subject) for one in issues],
                 empty="no issues yet; run `broadsheet draft NEWSLETTER`")
+
+
+def _start_of(issue: "Issue") -> datetime | None:
+    """Return when an issue is to start by itself; None once it has, or if it is not to."""
+    return issue.send_at if issue.state == "approved" else None
 
 
 @click.command("proof")
@@ -104,57 +115,55 @@ def approve_command(issue_id: int, email: str, as_json: bool) -> None:
 @click.argument("issue_id", metavar="ISSUE", type=int)
 @click.option("--wait", is_flag=True, help="Follow the running service's work until it is done.")
 @click.option("--inline", is_flag=True, help="Do the work in this process, without a broker.")
-def deliver_command(issue_id: int, wait: bool, inline: bool) -> None:
-    """Send an approved ISSUE, or go on with one that was started."""
-    if wait and inline:
-        raise BroadsheetError("give --wait or --inline, not both")
-    open_database()
-    from worker.delivery.audience import start_issue
-    from worker.issues.find import find_issue
-    from worker.storage.models import IssueState
+@click.option("--at", "hour", help='Let the running service start it then: "2026-12-01 07:00".')
+@click.option("--zone", help="The time zone of --at, e.g. Europe/Berlin.  [default: the newsletter's]")
+@by_option
+def deliver_command(issue_id: int, wait: bool, inline: bool, hour: str | None, zone: str | None, email: str) -> None:
+    """Send an approved ISSUE, or go on with one that was started.
 
-    issue = find_issue(issue_id)
-    if issue.state == IssueState.APPROVED:
-        start_issue(issue_id, by="the command line")
-    elif issue.state not in (IssueState.SENDING, IssueState.SENT):
-        raise BroadsheetError(f"issue {issue_id} is {issue.state}: only an approved issue is sent; "
-                              f"broadsheet approve {issue_id} --by EMAIL")
+    With --at, give it an hour to start at by itself, or another one."""
+    if wait + inline + (hour is not None) > 1:
+        raise BroadsheetError("give --wait, --inline or --at, no two of them")
+    if zone is not None and hour is None:
+        raise BroadsheetError("--zone goes with --at: say when")
+    open_database()
+    if hour is not None:
+        set_hour(issue_id, hour, zone, email)
+        return
+    _start(issue_id, email)
     if inline:
-        _deliver_here(issue_id)
-    elif issue.state != IssueState.SENT:
+        deliver_here(issue_id)
+    elif not _is_sent(issue_id):
         from worker.tasks import nudge
 
         nudge("deliver", issue_id)
         if wait:
-            _follow(issue_id)
+            follow_issue(issue_id)
         else:
             say(f"issue {issue_id} is queued; the running service sends it. Follow: broadsheet deliver {issue_id} --wait")
     _print_status(issue_id)
 
 
-def _deliver_here(issue_id: int) -> None:
-    from worker.delivery.deliver import deliver_issue
+def _start(issue_id: int, email: str) -> None:
+    """Let an approved issue go; one that is going, or is out, is left as it is."""
+    from worker.delivery.audience import start_issue
+    from worker.issues.find import find_issue
+    from worker.storage.models import IssueState
 
-    with progress("sending", None) as update:
-        deliver_issue(issue_id, on_progress=update)
+    issue, actor = find_issue(issue_id), find_actor(email)
+    if issue.state == IssueState.APPROVED:
+        start_issue(issue_id, by=actor)
+    elif issue.state == IssueState.HELD:
+        raise BroadsheetError(f"issue {issue_id} is held ({issue.note}); let it go on: broadsheet resume {issue_id}")
+    elif issue.state not in (IssueState.SENDING, IssueState.SENT):
+        raise BroadsheetError(f"issue {issue_id} is {issue.state}: only an approved issue is sent; "
+                              f"broadsheet approve {issue_id} --by EMAIL")
 
 
-def _follow(issue_id: int) -> None:
-    from worker.delivery.deliver import status
+def _is_sent(issue_id: int) -> bool:
     from worker.storage.models import Issue, IssueState
 
-    with progress("sending", None) as update:
-        last, moved = -1, time.monotonic()
-        while Issue.objects.filter(pk=issue_id, state=IssueState.SENDING).exists():
-            now = status(issue_id)
-            still = now["states"].get("queued", 0) + now["states"].get("attempting", 0)
-            update(now["audience"] - still, now["audience"])
-            if still != last:
-                last, moved = still, time.monotonic()
-            elif time.monotonic() - moved > 120:
-                raise BroadsheetError(f"issue {issue_id}: nothing has moved for two minutes; is `broadsheet up` running? "
-                                      f"Or send from here: broadsheet deliver {issue_id} --inline")
-            time.sleep(0.5)
+    return Issue.objects.filter(pk=issue_id, state=IssueState.SENT).exists()
 
 
 @click.command("status")
@@ -175,9 +184,13 @@ def status_command(issue_id: int, as_json: bool) -> None:
 
 def _print_status(issue_id: int) -> None:
     from worker.delivery.deliver import status
+    from worker.delivery.hours import describe_hour
     from worker.issues.find import find_issue
 
     now, issue = status(issue_id), find_issue(issue_id)
     say(f"issue {issue_id}: {issue.state}, audience {now['audience']}" + (f" ({issue.note})" if issue.note else ""))
+    starts = _start_of(issue)
+    if starts:
+        say(f"it starts by itself on {describe_hour(starts, issue.send_zone)}")
     print_table(["state", "readers"], now["states"].items(), empty="no deliveries yet")
 

@@ -8,7 +8,8 @@ from django.db import transaction
 
 from worker.delivery.audience import move_issue, read_edition
 from worker.delivery.canary import FEWEST_ATTEMPTS
-from worker.delivery.fence import let_pass
+from worker.delivery.fence import FENCE, let_pass
+from worker.delivery.settle import NOT_SENT
 from worker.errors import ConflictError
 from worker.issues.find import lock_issue
 from worker.press.approve import check_edition
@@ -16,6 +17,7 @@ from worker.storage import bulk
 from worker.storage.models import AuditEntry, Delivery, DeliveryState, IssueState, ProviderEvent
 
 log = structlog.get_logger(__name__)
+BREAKER = "breaker"
 MOST_REFUSED = 0.10  # lists in good order stay below 2 %; providers act on a sender from about 10 %
 MOST_UNCERTAIN = 0.20
 FEWEST_COMPLAINTS = 5
@@ -66,7 +68,7 @@ def check_issue(issue_id: int, *, lost_together: int = 1) -> str | None:
     return None
 
 
-def hold_issue(issue_id: int, note: str, *, by: str = "breaker", turns: int = 0) -> bool:
+def hold_issue(issue_id: int, note: str, *, by: str = BREAKER, turns: int = 0) -> bool:
     """Stop an issue that is being sent, with a note that says why; say whether it was being sent.
 
     What is queued stays queued. Raises NotFoundError.
@@ -76,7 +78,8 @@ def hold_issue(issue_id: int, note: str, *, by: str = "breaker", turns: int = 0)
         if issue.state != IssueState.SENDING:
             return False
         move_issue(issue, IssueState.HELD, by=by, action="hold", note=note, turns=turns)
-    log.error("an issue is held", issue=issue_id, reason=note, by=by)
+    if by in (BREAKER, FENCE):  # a person who stopped it knows
+        log.error("an issue is held", issue=issue_id, reason=note, by=by)
     return True
 
 
@@ -102,7 +105,7 @@ def _count(issue_id: int) -> Counts:
     since = _last_resumed(issue_id)
     if since:
         rows, complaints = rows.filter(updated_at__gt=since), complaints.filter(at__gt=since)
-    refused = rows.filter(state__in=_REFUSED).count()
+    refused = rows.filter(state__in=_REFUSED).exclude(error__in=[NOT_SENT, bulk.POISON]).count()
     # What a crash of ours left behind says nothing about the next hop.
     uncertain = rows.filter(state=DeliveryState.UNCERTAIN).exclude(error=bulk.CRASHED).count()
     complained = complaints.count()

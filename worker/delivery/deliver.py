@@ -16,7 +16,7 @@ from worker.delivery.audience import freeze_audience, move_issue
 from worker.delivery.backoff import seconds_left
 from worker.delivery.breaker import check_issue, hold_issue
 from worker.delivery.canary import end_canary, find_turn
-from worker.delivery.fence import LongStillError, OldDatabaseError, check_stillness
+from worker.delivery.fence import FENCE, LongStillError, OldDatabaseError, check_stillness
 from worker.delivery.flight import Flight
 from worker.delivery.ledger import Lease
 from worker.delivery.recheck import sort_by_kind
@@ -114,7 +114,7 @@ def _read_variants(issue: Issue, at: datetime, kept: Variants | None) -> Variant
     try:
         return read_variants(issue, at, kept)
     except OldDatabaseError as error:
-        hold_issue(issue.pk, str(error), by="fence", turns=error.turns)
+        hold_issue(issue.pk, str(error), by=FENCE, turns=error.turns)
         raise
     except BroadsheetError as error:
         hold_issue(issue.pk, str(error))
@@ -238,6 +238,7 @@ def cancel_issue(issue_id: int, *, by: str, note: str = "") -> int:
         if issue.state not in _STOPPABLE:
             raise ConflictError(f"issue {issue_id} is {issue.state}: only one that is approved, sending or held is cancelled")
         move_issue(issue, IssueState.CANCELLED, by=by, action="cancel", note=note)
+        Issue.objects.filter(pk=issue_id).update(send_at=None, send_zone="")
         return bulk.cancel_queued(issue_id)
 
 

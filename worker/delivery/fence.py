@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 from worker.errors import ConflictError, TransientError
 from worker.storage.models import AuditEntry, Delivery, DeliveryState, Edition, Issue, IssueState
 
+FENCE = "fence"  # who holds an issue for it, in the audit log
 KEPT_SECONDS = 180 * 24 * 3600  # older backups than that are not put back
 _TAIL = 4096  # bytes; a line has at most 20
 
@@ -78,7 +79,7 @@ def check_turns(issue: Issue, edition: Edition) -> None:
 
 def let_pass(issue: Issue) -> None:
     """Go on though the database is an older one, if the issue was held for that: a person has decided. In their transaction."""
-    entry = AuditEntry.objects.filter(subject=f"issue {issue.pk}", action="hold", actor="fence").order_by("-at").first()
+    entry = AuditEntry.objects.filter(subject=f"issue {issue.pk}", action="hold", actor=FENCE).order_by("-at").first()
     turns = int(entry.detail.get("turns", 0)) if entry else 0
     Issue.objects.filter(pk=issue.pk, turns__lt=turns).update(turns=turns)
 

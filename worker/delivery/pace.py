@@ -14,7 +14,7 @@ together give no turns: when one is reached nobody can go on, and the worker may
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from math import ceil
 
@@ -39,7 +39,6 @@ STEP = timedelta(seconds=0.25)  # waiting times are rounded up to it, so that ro
 SPREAD = 40  # different moments at which those without a turn come back
 ONE_DAY = timedelta(days=1)
 PAUSE = BUCKET / 2  # so that the next call finds more than one copy's worth, and the bucket does not overflow meanwhile
-NEAR_SECONDS = 10  # what is rarer than this the timetable's sweep finds as well
 
 _MICROSOFT = {"hotmail", "live", "outlook", "msn", "passport", "windowslive"}
 # https://www.twilio.com/docs/sendgrid/concepts/inbox-provider-insights/yahoo names whose mail Yahoo's servers take.
@@ -165,7 +164,7 @@ def _admit(copies: Sequence[tuple[int, str]], keys: Sequence[str], rates: Mappin
     lanes = {key: open_lane(rates[key], row.free_at, row.queue_until, now) for key, row in rows.items() if key != WARM_UP}
     most = plan.get(now.date())
     begun = _count_begun(rows[WARM_UP], now.date()) if most else 0
-    admitted = share_out(copies, lanes, most - begun if most else None, _until_midnight(now))
+    admitted = share_out(copies, lanes, most - begun if most else None, (_midnight_after(now.date()) - now).total_seconds())
     for key, lane in lanes.items():
         Pace.objects.filter(key=key).update(free_at=lane.free_at, queue_until=lane.queue_until)
     if most:
@@ -192,10 +191,16 @@ def why_waiting() -> str:
     return "; ".join(filter(None, (_explain(row, row.asked_at.astimezone(UTC), rates, plan) for row in rows)))
 
 
-def is_near() -> bool:
-    """Say whether copies were told to come back within moments: then whoever delivers had better stay than end the task."""
-    near = [key for key, rate in _read_rates().items() if rate.gap.total_seconds() <= NEAR_SECONDS]
-    return bool(near) and Pace.objects.filter(key__in=near, queue_until__gt=Now() - STEP, free_at__gt=Now() - FORSAKEN).exists()
+def rest_until() -> datetime | None:
+    """Return until when the limits for everything kept, or keep, all copies waiting, as far as is known; None if it is not.
+
+    An issue that stood still that long did so on purpose.
+    """
+    ends: list[datetime | None] = []
+    for row in Pace.objects.filter(key__in=[EVERYTHING, WARM_UP]):
+        most = settings.WARM_UP.get(row.day) if row.day else None
+        ends += [row.queue_until, _midnight_after(row.day) if row.day and most and row.begun_today >= most else None]
+    return max(filter(None, ends), default=None)
 
 
 def _read_rates() -> dict[str, Rate]:
@@ -231,8 +236,8 @@ def _count_begun(row: Pace, day: date) -> int:
     return row.begun_today if row.day == day else 0
 
 
-def _until_midnight(now: datetime) -> float:
-    return (datetime.combine(now.date() + ONE_DAY, datetime.min.time(), UTC) - now).total_seconds()
+def _midnight_after(day: date) -> datetime:
+    return datetime.combine(day + ONE_DAY, time.min, UTC)
 
 
 def _explain(row: Pace, now: datetime, rates: Mapping[str, Rate], plan: Mapping[date, int]) -> str:
@@ -243,4 +248,5 @@ def _explain(row: Pace, now: datetime, rates: Mapping[str, Rate], plan: Mapping[
     lane = open_lane(rates[row.key], row.free_at, row.queue_until, now)
     if lane.queue_until <= now:
         return ""
-    return f"{'all mail together' if row.key == EVERYTHING else row.key}: at most {lane.rate}; the next copies wait for their turn"
+    whose = "copies" if row.key == EVERYTHING else f"copies to {row.key}"
+    return f"{whose} wait for their turn (at most {lane.rate}{' in all' if row.key == EVERYTHING else ''})"

@@ -67,11 +67,6 @@ def unschedule_issue(issue_id: int, *, by: str) -> bool:
     return True
 
 
-def forget_hour(issue_id: int) -> None:
-    """Clear the hour of an issue that is not to start any more; whoever stopped it has that on record."""
-    Issue.objects.filter(pk=issue_id).update(send_at=None, send_zone="")
-
-
 def _set_hour(issue: Issue, hour: Hour | None, *, by: str, action: str) -> None:
     detail = {"starts": str(hour)} if hour else {}
     if issue.send_at:

@@ -15,7 +15,7 @@ from worker.issues.evidence import read_evidence, trace_summary
 from worker.issues.find import lock_issue
 from worker.issues.revise import STATE_WORDS, check_revision, open_draft, record
 from worker.issues.wording import clean_line
-from worker.storage.models import Editor, Issue, IssueState, Placement, Section, Story, StoryState, Waiver
+from worker.storage.models import Edition, Editor, Issue, IssueState, Placement, Section, Story, StoryState, Waiver
 from worker.stories.memory import find_survivor, recall
 
 HEADLINE_LENGTH = 300
@@ -122,6 +122,9 @@ def reopen(issue_id: int, *, editor: Editor, revision: int) -> Issue:
         if issue.state != IssueState.HELD or issue.started_at is not None:
             state = "already partly sent" if issue.started_at else STATE_WORDS[IssueState(issue.state)]
             raise ConflictError(f"issue {issue.pk} is {state}; only a draft held at its deadline can be opened again")
+        if Edition.objects.filter(issue=issue).exists():
+            raise ConflictError(f"issue {issue.pk} was approved and missed its start: give it another hour, send it all the same, "
+                                "or keep it approved and withdraw the approval")
         note, issue.note = issue.note, ""
         issue.state, issue.drafted_at, issue.revision = IssueState.DRAFT, timezone.now(), issue.revision + 1
         issue.save()

@@ -64,6 +64,7 @@ def withdraw_approval(issue_id: int, *, editor: Editor) -> None:
         issue.edition.delete()
         Correction.objects.filter(printed_in=issue).update(printed_in=None)
         issue.drafted_at = timezone.now()  # the deadline that counts is the next one from here
+        issue.send_at, issue.send_zone = None, ""
         _change_state(issue, IssueState.DRAFT)
         record(editor, "withdraw", issue, {"sha256": sha256})
 
@@ -78,7 +79,7 @@ def check_edition(edition: Edition) -> None:
 def _change_state(issue: Issue, state: IssueState) -> None:
     issue.state = state
     issue.revision += 1
-    issue.save(update_fields=["state", "revision", "drafted_at"])
+    issue.save(update_fields=["state", "revision", "drafted_at", "send_at", "send_zone"])
 
 
 def _check_approver(editor: Editor) -> None:

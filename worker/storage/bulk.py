@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from django.db import connection, transaction
 from django.db.models import Count, F, Min, Q, QuerySet, Value
-from django.db.models.functions import Greatest, Now
+from django.db.models.functions import Coalesce, Greatest, Now
 
 from worker.storage import among  # noqa: F401  for `pk__among`
 from worker.storage.models import Delivery, DeliveryState, Issue, IssueState, Notice, Subscription
@@ -152,7 +152,7 @@ def record_endings(model: type[Row], token: str, endings: Iterable[Ending], *, l
     that is gone had been told also settles rows that were given up as uncertain meanwhile, if it is an end and nobody else
     has settled them (the token then is another). One statement for all: each mail server's answer differs from the last.
     """
-    rows = [(end.row_id, end.state, end.provider_id[:200], end.error[:500], end.wait, end.attempted) for end in endings]
+    rows = [(end.row_id, end.state, end.provider_id[:200], end.error[:500], float(end.wait), end.attempted) for end in endings]
     if not rows:
         return 0
     settles = f"post.state = '{DeliveryState.ATTEMPTING}'"
@@ -223,7 +223,7 @@ def close_issue(issue_id: int) -> bool:
     """
     unfinished = Delivery.objects.filter(issue_id=issue_id, state__in=OPEN).values("issue_id")
     return Issue.objects.filter(pk=issue_id, state=IssueState.SENDING, started_at__isnull=False).exclude(
-        pk__in=unfinished).update(state=IssueState.SENT, sent_at=Now()) == 1
+        pk__in=unfinished).update(state=IssueState.SENT, sent_at=Coalesce("sent_at", Now())) == 1
 
 
 def count_states(issue_id: int) -> dict[str, int]:

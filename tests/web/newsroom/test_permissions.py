@@ -17,7 +17,9 @@ RULES = {
     "audit": "editor", "story": "editor", "merge-stories": "editor", "split-story": "editor", "undo-ruling": "editor",
     "renew": "editor", "waive": "editor", "pull-in": "editor", "add-partner": "editor", "edit-partner": "editor",
     "remove-partner": "editor", "readers": "editor", "reader": "editor", "erase-reader": "approver", "wording": "editor",
-    "export-readers": "approver",
+    "export-readers": "approver", "undelivered": "editor", "export-undelivered": "approver", "settle": "approver",
+    "schedule": "approver", "unschedule": "approver", "pause": "approver", "test-mail": "editor",
+    "test-link": "anyone",
 }
 KEPT_FROM_VISITORS = sorted(name for name, rule in RULES.items() if rule != "anyone")
 FOR_APPROVERS = sorted(name for name, rule in RULES.items() if rule == "approver")

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from worker.delivery.audience import start_issue
-from worker.delivery.breaker import resume_issue
 from worker.delivery.deliver import cancel_issue
+from worker.delivery.hours import Hour, read_hour
+from worker.delivery.schedule import let_go_on, pause_issue, schedule_issue, unschedule_issue
 from worker.errors import BroadsheetError, NotFoundError
 from worker.issues import edit
 from worker.issues.digest import draft_digest
@@ -18,9 +20,10 @@ from worker.press.approve import approve_issue, withdraw_approval
 from worker.tasks import nudge
 from worker.web.errors import status_of
 from worker.web.newsroom.edits import answer
-from worker.web.newsroom.forms import ApproveForm, CancelForm, NoteForm, RevisionForm
+from worker.web.newsroom.forms import ApproveForm, CancelForm, HourForm, NoteForm, RevisionForm
 from worker.web.newsroom.guards import editor_of, for_approvers, for_editors
 from worker.web.newsroom.issue import show_issue
+from worker.web.newsroom.placed import Kept
 from worker.web.newsroom.sheet import find_issue
 
 
@@ -40,20 +43,26 @@ def draft(request: HttpRequest, newsletter: str) -> HttpResponse:
 @for_approvers
 @require_POST
 def approve(request: HttpRequest, issue_id: int) -> HttpResponse:
-    """Let the proof that was on the screen go, and start sending it if that button was pressed."""
+    """Let the proof that was on the screen go, and start sending it, or give it its hour, if that button was pressed."""
     form = ApproveForm(request.POST)
     if not form.is_valid():
         return _refuse(request, issue_id, 422, f"Not approved. {form.words()}")
-    editor = editor_of(request)
+    editor, send = editor_of(request), form.cleaned_data["send"]
 
     def decide() -> str:
-        approve_issue(issue_id, editor=editor, proof_sha256=form.cleaned_data["proof_sha256"])
-        if form.cleaned_data["send"] == "later":
+        hour = _read_hour(request) if send == "at" else None
+        with transaction.atomic():
+            approve_issue(issue_id, editor=editor, proof_sha256=form.cleaned_data["proof_sha256"])
+            if hour:
+                schedule_issue(issue_id, hour, by=editor.email)
+        if hour:
+            return f"Approved. {_say_hour(hour)}"
+        if send == "later":
             return "Approved. Nothing is sent until an approver says so."
         _start(issue_id, editor.email)
         return "Approved, and on its way."
 
-    return _decide(request, issue_id, "Not approved", decide)
+    return _decide(request, issue_id, "Not approved", decide, _keep(request, "approve-at"))
 
 
 @for_approvers
@@ -80,10 +89,48 @@ def send(request: HttpRequest, issue_id: int) -> HttpResponse:
 
 @for_approvers
 @require_POST
-def resume(request: HttpRequest, issue_id: int) -> HttpResponse:
-    """Go on with an issue that was held on its way to readers."""
+def schedule(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Give an approved issue the hour at which it starts by itself, or another one."""
     def decide() -> str:
-        resume_issue(issue_id, by=editor_of(request).email)
+        hour = _read_hour(request)
+        schedule_issue(issue_id, hour, by=editor_of(request).email)
+        return _say_hour(hour)
+
+    return _decide(request, issue_id, "No hour was set", decide, _keep(request, "schedule"))
+
+
+@for_approvers
+@require_POST
+def unschedule(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Take the hour back: nothing starts by itself."""
+    def decide() -> str:
+        unschedule_issue(issue_id, by=editor_of(request).email)
+        return "It has no hour now. Nothing is sent until an approver says so."
+
+    return _decide(request, issue_id, "The hour was not taken back", decide)
+
+
+@for_approvers
+@require_POST
+def pause(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Stop an issue on its way until an approver lets it go on."""
+    form = CancelForm(request.POST)
+    if not form.is_valid():
+        return _refuse(request, issue_id, 422, f"Not paused. {form.words()}")
+
+    def decide() -> str:
+        pause_issue(issue_id, by=editor_of(request).email, note=form.cleaned_data["note"])
+        return "Paused. What is being handed over at this moment still goes; nothing else does until an approver says so."
+
+    return _decide(request, issue_id, "Not paused", decide)
+
+
+@for_approvers
+@require_POST
+def resume(request: HttpRequest, issue_id: int) -> HttpResponse:
+    """Go on with an issue that was held, on its way to readers or at its start."""
+    def decide() -> str:
+        let_go_on(issue_id, by=editor_of(request).email)
         nudge("deliver", issue_id)
         return "It goes on."
 
@@ -121,22 +168,38 @@ def reopen(request: HttpRequest, issue_id: int) -> HttpResponse:
                   lambda form: edit.reopen(issue_id, editor=editor_of(request), **form))
 
 
+def _read_hour(request: HttpRequest) -> Hour:
+    form = HourForm(request.POST)
+    if not form.is_valid():
+        raise BroadsheetError(form.words().rstrip("."))
+    return read_hour(f"{form.cleaned_data['day']} {form.cleaned_data['clock']}", form.cleaned_data["zone"])
+
+
+def _say_hour(hour: Hour) -> str:
+    return f"It starts by itself on {hour}." + (f" Mind: {hour.remark}." if hour.remark else "")
+
+
+def _keep(request: HttpRequest, form: str) -> Kept:
+    return Kept(form, {name: request.POST.get(name, "") for name in HourForm.base_fields})
+
+
 def _start(issue_id: int, by: str) -> None:
     start_issue(issue_id, by=by)
     nudge("deliver", issue_id)
 
 
-def _decide(request: HttpRequest, issue_id: int, refused: str, decide: Callable[[], str]) -> HttpResponse:
-    """Run a decision; its refusal is shown on the issue as it stands now."""
+def _decide(request: HttpRequest, issue_id: int, refused: str, decide: Callable[[], str],
+            kept: Kept | None = None) -> HttpResponse:
+    """Run a decision; its refusal is shown on the issue as it stands now, with what was typed."""
     try:
         done = decide()
     except NotFoundError:
         raise
     except BroadsheetError as error:
-        return _refuse(request, issue_id, status_of(error), f"{refused}: {error}.")
+        return _refuse(request, issue_id, status_of(error), f"{refused}: {error}.", kept)
     messages.success(request, done)
     return redirect("desk:issue", issue_id=issue_id)
 
 
-def _refuse(request: HttpRequest, issue_id: int, status: int, trouble: str) -> HttpResponse:
-    return show_issue(request, find_issue(issue_id), status=status, trouble=trouble)
+def _refuse(request: HttpRequest, issue_id: int, status: int, trouble: str, kept: Kept | None = None) -> HttpResponse:
+    return show_issue(request, find_issue(issue_id), status=status, trouble=trouble, kept=kept)

@@ -148,10 +148,26 @@ class CancelForm(PlainForm):
 
 
 class ApproveForm(PlainForm):
-    """The hash of the proof that was on the screen, and whether to start sending."""
+    """The hash of the proof that was on the screen, and whether to start sending: at once, when somebody says so, or at an hour
+    (HourForm)."""
 
     proof_sha256 = forms.RegexField(r"\A[0-9a-f]{64}\Z", label="Proof")
-    send = forms.ChoiceField(choices=[("now", "now"), ("later", "later")])
+    send = forms.ChoiceField(choices=[("now", "now"), ("later", "later"), ("at", "at")])
+
+
+class HourForm(PlainForm):
+    """When an issue starts by itself, as the clocks of a time zone show it."""
+
+    day = LineField(label="Date", max_length=20)
+    clock = LineField(label="Time", max_length=20)
+    zone = LineField(label="Time zone", max_length=64)
+
+
+class TrialForm(PlainForm):
+    """Whom a test mail goes to, and as whose copy."""
+
+    to = LineField(label="Address", max_length=254)
+    partners = forms.BooleanField(required=False)
 
 
 class CorrectionForm(PlainForm):

@@ -9,11 +9,11 @@ from worker.issues import corrections, edit, partners
 from worker.press.blocks import fold_proof
 from worker.press.proof import Proof
 from worker.press.render import read_proof
-from worker.storage.models import Issue, IssueState
+from worker.storage.models import Issue
 from worker.web.headers import FOREIGN_POLICY
 from worker.web.newsroom.guards import for_editors
 from worker.web.newsroom.placed import Kept
-from worker.web.newsroom.sheet import count_readers, find_issue, read_sheet
+from worker.web.newsroom.sheet import find_issue, read_sheet
 
 LIMITS = {"headline": edit.HEADLINE_LENGTH, "summary": edit.SUMMARY_LENGTH, "subject": edit.SUBJECT_LIMIT,
           "note": edit.NOTE_LENGTH, "correction": corrections.CORRECTION_LENGTH, "reason": edit.REASON_LEAST,
@@ -34,21 +34,6 @@ def show_issue(
     template = "web/desk/_panes.html" if getattr(request, "htmx", False) else "web/desk/issue.html"
     sheet = read_sheet(found, trouble=trouble, kept=kept)
     return render(request, template, {"sheet": sheet, "issue": found, "limits": LIMITS, "here": "issue"}, status=status)
-
-
-@for_editors
-@require_safe
-def progress(request: HttpRequest, issue_id: int) -> HttpResponse:
-    """How far the copies have come; the page asks again every few seconds while they are on their way."""
-    found = find_issue(issue_id)
-    audience, slices = count_readers(found)
-    moving = found.state == IssueState.SENDING
-    context = {"issue": found, "audience": audience, "slices": slices, "moving": moving}
-    template = "web/desk/_progress.html" if getattr(request, "htmx", False) else "web/desk/progress.html"
-    response = render(request, template, context)
-    if not moving:
-        response.headers["HX-Refresh"] = "true"  # the last copy is out: the rest of the page has changed too
-    return response
 
 
 @for_editors

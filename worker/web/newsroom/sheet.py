@@ -4,10 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.conf import settings
+from django.utils import timezone
+
 from worker import editorial
 from worker.delivery.audience import count_audience
-from worker.delivery.deliver import status
+from worker.delivery.hours import describe_hour, show_hour
 from worker.delivery.measuring import Measured, count_measured
+from worker.delivery.schedule import is_unstarted
+from worker.delivery.standing import Standing, read_standing
 from worker.editorial import Newsletter
 from worker.errors import BroadsheetError, NotFoundError
 from worker.issues.partners import list_partners
@@ -16,10 +21,9 @@ from worker.press.preflight import Finding
 from worker.press.proof import Proof
 from worker.press.render import read_proof
 from worker.storage.models import Correction, Edition, Issue, IssueState, PartnerBlock
+from worker.web.newsroom.picture import Slice, draw_slices, write_looks
 from worker.web.newsroom.placed import Kept, StoryOnDesk, read_stories
 
-# Bars are drawn in this order, and in this order the table counts: from done to not done.
-STATES = ("delivered", "accepted", "attempting", "queued", "uncertain", "bounced", "failed", "suppressed", "cancelled")
 SECTION_TITLES = {"lead": "Lead", "top": "Top stories", "short": "In brief"}
 # Fields that hold an editor's own words.
 TYPED = ("partner", "headline", "summary", "subject", "preheader", "note", "text", "url", "reason")
@@ -36,22 +40,21 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Slice:
-    """A part of the delivery bar, in thousandths of its width."""
-
-    state: str
-    count: int
-    start: float
-    width: float
-
-
-@dataclass(frozen=True)
 class PartnerOnDesk:
     """A partner's content with what stands in its form; `block` is None for the form of one more."""
 
     block: PartnerBlock | None
     values: Mapping[str, str]
     is_open: bool
+
+
+@dataclass(frozen=True)
+class Start:
+    """When an issue that has not started is to: in words ("": when somebody says so), and what stands in the form for it."""
+
+    words: str
+    values: Mapping[str, str]
+    zones: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Sheet:
     findings: Sequence[Finding]
     edition: Edition | None
     audience: int
-    slices: Sequence[Slice]
+    standing: Standing
     corrections: Sequence[Correction]
     left_out: Sequence[LeftOut]
     partners: Sequence[PartnerOnDesk]
@@ -77,6 +80,8 @@ class Sheet:
     new_partner: PartnerOnDesk
     topics: Mapping[str, str]
     measured: Measured | None
+    start: Start
+    unstarted: bool
     trouble: str = ""
     kept: Kept | None = None
     retitle: Mapping[str, str] = field(default_factory=dict)
@@ -97,9 +102,30 @@ class Sheet:
         return self.issue.state == IssueState.SENDING
 
     @property
+    def slices(self) -> Sequence[Slice]:
+        """How far the copies have come, as a bar."""
+        return draw_slices(self.standing.states)
+
+    @property
+    def seen(self) -> str:
+        """What the page carries along to tell the rate from."""
+        return write_looks(self.standing)
+
+    @property
     def can_cancel(self) -> bool:
         """Tell whether there is something to stop: copies on their way or about to be."""
         return self.issue.state in (IssueState.APPROVED, IssueState.SENDING, IssueState.HELD)
+
+    @property
+    def can_try(self) -> bool:
+        """Tell whether a test mail may be sent of it."""
+        return self.issue.state in (IssueState.DRAFT, IssueState.APPROVED)
+
+    @property
+    def test_addresses(self) -> Sequence[str]:
+        """Who may get one beside the editor who asks."""
+        addresses: Sequence[str] = settings.TEST_ADDRESSES
+        return addresses
 
     @property
     def may_repeat(self) -> bool:
@@ -149,35 +175,33 @@ def read_sheet(issue: Issue, *, trouble: str = "", kept: Kept | None = None) -> 
     newsletter = known.newsletter(issue.newsletter)
     proof, proof_error, findings = _read_findings(issue)
     printed, dropped = read_stories(issue, kept)
-    audience, slices = count_readers(issue)
+    standing = read_standing(issue.pk)
+    audience = standing.audience if issue.started_at else count_audience(issue.newsletter, digest=issue.digest)
     edition = Edition.objects.select_related("approved_by").filter(issue=issue).first()
     titles = {"subject": issue.subject, "preheader": issue.preheader}
     partners = [_show_partner(block, kept) for block in issue.partner_blocks.select_related("made_by")]
     return Sheet(
         issue=issue, newsletter=newsletter, deadline=deadline(newsletter, issue.drafted_at),
         sections=_part(printed), dropped=dropped, places=len(printed), proof=proof, proof_error=proof_error,
-        findings=findings, edition=edition, audience=audience, slices=slices,
+        findings=findings, edition=edition, audience=audience, standing=standing,
         corrections=list(issue.corrections.select_related("made_by")),
         left_out=_read_left_out(issue, [story.placement.story_id for story in (*printed, *dropped)]),
         partners=partners, partner_names=list_partners(), new_partner=_show_partner(None, kept),
-        topics=_list_topics(printed), measured=count_measured(issue.pk) if issue.started_at else None, trouble=trouble, kept=kept,
+        topics=_list_topics(printed), measured=count_measured(issue.pk) if issue.started_at else None,
+        start=_read_start(issue, newsletter, kept), unstarted=is_unstarted(issue), trouble=trouble, kept=kept,
         retitle=kept.values if kept and kept.form == "retitle" else titles,
     )
 
 
-def count_readers(issue: Issue) -> tuple[int, list[Slice]]:
-    """Return the audience, and once it is frozen how far its copies have come."""
-    if issue.started_at is None:
-        return count_audience(issue.newsletter, digest=issue.digest), []
-    now = status(issue.pk)
-    total = max(1, sum(now["states"].values()))
-    slices, start = [], 0.0
-    for state in STATES:
-        count = now["states"].get(state, 0)
-        if count:
-            slices.append(Slice(state, count, round(start, 2), round(1000 * count / total, 2)))
-            start += 1000 * count / total
-    return now["audience"], slices
+def _read_start(issue: Issue, newsletter: Newsletter, kept: Kept | None) -> Start:
+    """An hour that was typed and refused comes back; else the one that is set, or today in the newsletter's own zone."""
+    zones = list(dict.fromkeys([newsletter.timezone, *(one.timezone for one in editorial.load().newsletters.values()), "UTC"]))
+    local, zone = show_hour(issue.send_at or timezone.now(), issue.send_zone or newsletter.timezone)
+    values = {"day": f"{local:%Y-%m-%d}", "clock": f"{local:%H:%M}" if issue.send_at else "", "zone": zone}
+    if kept and kept.form in ("schedule", "approve-at"):
+        values = dict(kept.values)
+    is_set = issue.send_at and issue.state == IssueState.APPROVED
+    return Start(describe_hour(issue.send_at, issue.send_zone) if issue.send_at and is_set else "", values, zones)
 
 
 def _read_findings(issue: Issue) -> tuple[Proof | None, str, list[Finding]]:

@@ -2,7 +2,22 @@
 
 from django.urls import path
 
-from worker.web.newsroom import decisions, edits, entry, export, front, issue, news, readers, regroup, stories, story
+from worker.web.newsroom import (
+    decisions,
+    deliveries,
+    edits,
+    entry,
+    export,
+    front,
+    issue,
+    news,
+    readers,
+    regroup,
+    settling,
+    stories,
+    story,
+    trial,
+)
 
 app_name = "desk"
 _STORY = "issues/<int:issue_id>/stories/<int:placement_id>"
@@ -17,7 +32,10 @@ urlpatterns = [
     path("issues/<int:issue_id>/", issue.issue, name="issue"),
     path("issues/<int:issue_id>/proof.html", issue.proof_html, name="proof-html"),
     path("issues/<int:issue_id>/proof.txt", issue.proof_text, name="proof-text"),
-    path("issues/<int:issue_id>/progress/", issue.progress, name="progress"),
+    path("issues/<int:issue_id>/progress/", deliveries.progress, name="progress"),
+    path("issues/<int:issue_id>/undelivered/", deliveries.undelivered, name="undelivered"),
+    path("issues/<int:issue_id>/undelivered/export/", deliveries.download, name="export-undelivered"),
+    path("issues/<int:issue_id>/settle/", settling.settle, name="settle"),
     path(f"{_STORY}/rewrite/", edits.rewrite, name="rewrite"),
     path(f"{_STORY}/move/", edits.move, name="move"),
     path(f"{_STORY}/drop/", edits.drop, name="drop"),
@@ -35,8 +53,13 @@ urlpatterns = [
     path("issues/<int:issue_id>/reject/", decisions.reject, name="reject"),
     path("issues/<int:issue_id>/reopen/", decisions.reopen, name="reopen"),
     path("issues/<int:issue_id>/send/", decisions.send, name="send"),
+    path("issues/<int:issue_id>/schedule/", decisions.schedule, name="schedule"),
+    path("issues/<int:issue_id>/unschedule/", decisions.unschedule, name="unschedule"),
+    path("issues/<int:issue_id>/pause/", decisions.pause, name="pause"),
     path("issues/<int:issue_id>/resume/", decisions.resume, name="resume"),
     path("issues/<int:issue_id>/cancel/", decisions.cancel, name="cancel"),
+    path("issues/<int:issue_id>/test-mail/", trial.test_mail, name="test-mail"),
+    path("test-mail/<slug:link>/", trial.landing, name="test-link"),
     path("feeds/", news.feeds, name="feeds"),
     path("stories/", stories.stories, name="stories"),
     path("stories/merge/", regroup.merge, name="merge-stories"),
