@@ -17,7 +17,9 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from tests.conftest import KIND
+from tests.delivery.press import states_of
 from worker.delivery import pace
+from worker.delivery.deliver import deliver_batch, deliver_issue
 from worker.delivery.pace import (
     Admitted,
     Lane,
@@ -29,8 +31,9 @@ from worker.delivery.pace import (
     share_out,
     why_waiting,
 )
-from worker.errors import BroadsheetError
-from worker.storage.models import Pace
+from worker.delivery.senders import open_sender
+from worker.errors import BroadsheetError, TransientError
+from worker.storage.models import AuditEntry, Delivery, Issue, Pace
 from worker.values import Rate, read_rates, read_warm_up
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -452,6 +455,65 @@ def test_who_finds_an_issue_standing_still_can_ask_whether_that_was_meant(limit:
     ends = rest_until()
     assert ends
     assert timedelta(minutes=50) < ends - datetime.now(UTC) < timedelta(minutes=61)
+
+
+@pytest.mark.django_db
+def test_what_may_not_go_yet_is_put_off_without_an_attempt(
+    limit: Limit, sending: Callable[..., int], settings: Any, tmp_path: Path
+) -> None:
+    settings.SENDER_URL = f"maildir:{tmp_path / 'box'}"
+    limit("gmail.com=1/h")
+    issue_id = sending(["a@gmail.com", "b@gmail.com", "c@example.org", "d@googlemail.com"])
+    batch = deliver_batch(issue_id, open_sender())
+    assert (batch.accepted, batch.pause, batch.open) == (2, 0, True)
+    assert states_of(issue_id) == {
+        "a@gmail.com": "accepted", "b@gmail.com": "queued", "c@example.org": "accepted", "d@googlemail.com": "queued"}
+    waiting = Delivery.objects.filter(state="queued", attempts=0, lease_token="", not_before__gt=Now() + timedelta(minutes=5))
+    assert waiting.count() == 2
+    assert deliver_batch(issue_id, open_sender()).claimed == 0
+
+
+@pytest.mark.django_db
+def test_when_the_day_is_over_the_others_stay_as_they_are(
+    limit: Limit, sending: Callable[..., int], settings: Any, tmp_path: Path
+) -> None:
+    settings.SENDER_URL = f"maildir:{tmp_path / 'box'}"
+    limit(today=2)
+    issue_id = sending(5)
+    batch = deliver_batch(issue_id, open_sender())
+    assert (batch.accepted, batch.open) == (2, True)
+    assert batch.pause > 0
+    assert Delivery.objects.filter(state="queued", attempts=0, lease_token="", not_before=None).count() == 3
+    limit(today=4)
+    assert deliver_batch(issue_id, open_sender()).accepted == 2
+    limit()
+    assert deliver_batch(issue_id, open_sender()).accepted == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_issue_that_waits_for_the_next_day_is_not_taken_for_one_that_was_forgotten(
+    limit: Limit, sending: Callable[..., int], settings: Any, tmp_path: Path
+) -> None:
+    settings.SENDER_URL = f"maildir:{tmp_path / 'box'}"
+    limit(today=2)
+    issue_id = sending(5)
+    deliver_issue(issue_id, seconds=1)
+    long_ago = Now() - timedelta(hours=20)
+    Issue.objects.update(started_at=long_ago)
+    Delivery.objects.update(updated_at=long_ago)
+    AuditEntry.objects.update(at=long_ago)
+    run = deliver_issue(issue_id, seconds=1)
+    assert (run.state, run.states, run.finished) == ("sending", {"accepted": 2, "queued": 3}, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_server_that_is_not_there_costs_nothing_of_the_day(limit: Limit, sending: Callable[..., int], settings: Any) -> None:
+    settings.SENDER_URL = "smtp://127.0.0.1:9"
+    limit(today=7)
+    issue_id = sending(5)
+    with pytest.raises(TransientError):
+        deliver_issue(issue_id, seconds=1)
+    assert Pace.objects.get(key=pace.WARM_UP).begun_today == 0
 
 
 @pytest.mark.django_db(transaction=True)

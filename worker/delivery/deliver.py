@@ -28,7 +28,8 @@ from worker.issues.find import find_issue, lock_issue
 from worker.storage import bulk
 from worker.storage.models import Delivery, DeliveryState, Issue, IssueState, Notice
 
-LONGEST_NAP_SECONDS = 2.0
+LONGEST_NAP_SECONDS = 2.0  # so that a cancel is seen soon
+SWEEP_SECONDS = 10.0  # what is not due sooner the timetable's sweep finds as well
 MOST_MISSES = 5  # in a row, once the sender has worked: 1 + 2 + 4 + 8 + 16 seconds
 # A call that takes one letter for all its readers is only as full as the batch has readers of that kind.
 CALLS_CLAIMED = 10
@@ -104,7 +105,7 @@ def deliver_batch(issue_id: int, sender: Sender, *, limit: int | None = None, no
 def _choose_limit(sender: Sender) -> int:
     """Return how many copies a batch claims: where few may go at a time the others are better left alone."""
     if settings.SEND_RATES or settings.WARM_UP:
-        return sender.batch_size
+        return sender.batch_size * sender.calls_at_once
     return max(CLAIM, sender.batch_size * (CALLS_CLAIMED if sender.one_letter else 1))
 
 
@@ -152,11 +153,11 @@ def deliver_issue(issue_id: int, *, sender: Sender | None = None, seconds: float
             state = Issue.objects.values_list("state", flat=True).get(pk=issue_id)
             if state != IssueState.SENDING:
                 return _end_run(issue_id, True, state)
-            nap = _nap(issue_id, batch.pause) if not batch.claimed or batch.pause else 0
-            if is_stopping() or (stop_at is not None and (nap >= LONGEST_NAP_SECONDS or time.monotonic() > stop_at)):
-                return _end_run(issue_id, nap > 0, state)
-            if nap:
-                time.sleep(nap)
+            left = _count_down(issue_id, batch.pause) if not batch.claimed or batch.pause else 0
+            if is_stopping() or (stop_at is not None and (left >= SWEEP_SECONDS or time.monotonic() > stop_at)):
+                return _end_run(issue_id, left >= SWEEP_SECONDS, state)
+            if left:
+                time.sleep(min(left, LONGEST_NAP_SECONDS))
                 settle_expired()
     finally:
         if sender is None:
@@ -194,13 +195,12 @@ def _report(issue_id: int, audience: int, done: int, batch: Batch,
     return done
 
 
-def _nap(issue_id: int, pause: float) -> float:
-    """Return how long to sleep until there may be something to do: short naps, so that a cancel is seen soon."""
+def _count_down(issue_id: int, pause: float) -> float:
+    """Return in how many seconds there may be something to do."""
     if pause:
-        return min(pause, LONGEST_NAP_SECONDS * 5)
+        return pause
     due = bulk.next_due(issue_id)
-    left = (due - timezone.now()).total_seconds() if due else LONGEST_NAP_SECONDS
-    return min(max(left, 0.1), LONGEST_NAP_SECONDS)
+    return max((due - timezone.now()).total_seconds(), 0.1) if due else SWEEP_SECONDS
 
 
 def settle_expired() -> int:

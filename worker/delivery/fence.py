@@ -16,7 +16,9 @@ from time import time
 from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils import timezone
 
+from worker.delivery.pace import rest_until
 from worker.errors import ConflictError, TransientError
 from worker.storage.models import AuditEntry, Delivery, DeliveryState, Edition, Issue, IssueState
 
@@ -94,6 +96,9 @@ def check_stillness(issue: Issue) -> None:
         AuditEntry.objects.filter(subject=f"issue {issue.pk}", at__gt=since),
         rows.filter(updated_at__gt=since), rows.filter(state=DeliveryState.QUEUED, not_before__gt=since))
     if issue.started_at is None or any(found.exists() for found in stirred):
+        return
+    rest = rest_until()
+    if rest and rest > timezone.now() - timedelta(minutes=settings.START_GRACE_MINUTES):
         return
     if rows.filter(state__in=[DeliveryState.QUEUED, DeliveryState.ATTEMPTING]).exists():
         raise LongStillError(

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from time import monotonic
 
+from django.conf import settings
 from django.utils import timezone
 
 from worker.delivery.audience import find_audience
@@ -73,7 +74,9 @@ class Flight:
         if begun.pause:
             self.pause, self._is_full = begun.pause, True
         if begun.ready:
-            age = (timezone.now() - self.due_at).total_seconds()
+            # Where limits of our own stretch a send over days, a copy is not old because its turn came late.
+            is_slow = settings.SEND_RATES or settings.WARM_UP
+            age = 0 if is_slow else (timezone.now() - self.due_at).total_seconds()
             call = Call(self.lease, begun.ready, age=age, is_stopping=self.is_over)
             self._under_way.append((call, threads.submit(self._make, call, begun.turn)))
         return begun.others + waiting

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from random import SystemRandom
+from random import random
 from time import monotonic
 
 import structlog
@@ -39,7 +39,6 @@ CALL_SECONDS = 5.0  # then no further copy of a call is begun: that a slow serve
 DATABASE_PATIENCE = 60.0  # seconds for which a database that went away after the call is waited for
 Model = type[Delivery] | type[Notice]
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"]+")
-_random = SystemRandom()
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ class Call:
     def _take(self, place: int, outcome: Outcome) -> bulk.Ending:
         if place not in self._endings:
             self._outcomes[place] = outcome
-            self._endings[place] = end_attempt(self.ready[place], outcome, self.age, _random.random())
+            self._endings[place] = end_attempt(self.ready[place], outcome, self.age, random())  # noqa: S311  it spreads retries
         return self._endings[place]
 
     def settle(self) -> Handed:
@@ -145,11 +144,11 @@ class Call:
             lost = Outcome(Kind.UNCERTAIN, detail=begun) if place in self._begun else Outcome(Kind.UNSENT, detail=self._words())
             self._take(place, lost)
         self._record()
-        if self._error:
-            raise self._error
         outcomes = [self._outcomes[place] for place in range(len(self.ready))]
         if self.lease.model is Delivery:  # letters are under no limit
             give_back(sum(outcome.kind is Kind.UNSENT for outcome in outcomes))
+        if self._error:
+            raise self._error
         for address in _find_gone(self.ready, outcomes):  # after the endings: if not reached, the next letter's answer mends it
             suppress(address, "bounce")
         policy = next((_redact_wholly(outcome.detail, row.copy.to) for row, outcome in zip(self.ready, outcomes, strict=True)

@@ -162,7 +162,7 @@ def admit(copies: Sequence[tuple[int, str]]) -> Admitted:
 def _admit(copies: Sequence[tuple[int, str]], keys: Sequence[str], rates: Mapping[str, Rate], plan: Mapping[date, int]) -> Admitted:
     rows, now = _lock_rows(keys)
     lanes = {key: open_lane(rates[key], row.free_at, row.queue_until, now) for key, row in rows.items() if key != WARM_UP}
-    most = plan.get(now.date())
+    most = plan.get(now.date()) if WARM_UP in rows else None
     begun = _count_begun(rows[WARM_UP], now.date()) if most else 0
     admitted = share_out(copies, lanes, most - begun if most else None, (_midnight_after(now.date()) - now).total_seconds())
     for key, lane in lanes.items():

@@ -11,12 +11,16 @@ from worker.readers.addresses import mailbox_of
 
 
 @lru_cache(maxsize=16)
-def _derive_key(secret: str) -> bytes:
-    return hashlib.sha256(b"broadsheet.readers.suppress\0" + secret.encode()).digest()
+def _begin_mac(secret: str) -> hmac.HMAC:
+    """Return the HMAC that has read its key: a copy of it takes half the time of a new one, and a send makes one for each mail."""
+    key = hashlib.sha256(b"broadsheet.readers.suppress\0" + secret.encode()).digest()
+    return hmac.new(key, digestmod=hashlib.sha256)
 
 
 def _hash_under(secret: str, mailbox: str) -> str:
-    return hmac.digest(_derive_key(secret), mailbox.encode(), "sha256").hex()
+    mac = _begin_mac(secret).copy()
+    mac.update(mailbox.encode())
+    return mac.hexdigest()
 
 
 def email_hash(email: str) -> str:

@@ -65,8 +65,9 @@ def sign_link(purpose: LinkPurpose, **ids: int | str) -> str:
     and what is the same for all tokens of a purpose, or of a second, is worked out once.
     """
     signed = f"{_encode(_write_json(ids).encode())}.{_stamp(int(time.time()))}"
-    mac = hmac.digest(_derive_key(purpose, settings.SECRET_KEY), signed.encode(), "sha256")
-    return f"{signed}.{_encode(mac)}"
+    mac = _begin_mac(purpose, settings.SECRET_KEY).copy()
+    mac.update(signed.encode())
+    return f"{signed}.{_encode(mac.digest())}"
 
 
 def _encode(data: bytes) -> str:
@@ -79,9 +80,9 @@ def _stamp(seconds: int) -> str:
 
 
 @lru_cache(maxsize=32)
-def _derive_key(purpose: str, secret: str) -> bytes:
-    """Return the key that django.utils.crypto.salted_hmac works with."""
-    return hashlib.sha256(f"{_salt(purpose)}signer{secret}".encode()).digest()
+def _begin_mac(purpose: str, secret: str) -> hmac.HMAC:
+    """Return what django.utils.crypto.salted_hmac has before it reads the value."""
+    return hmac.new(hashlib.sha256(f"{_salt(purpose)}signer{secret}".encode()).digest(), digestmod=hashlib.sha256)
 
 
 def read_link(purpose: LinkPurpose, token: str, max_age: int | None = None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from worker.delivery.message import Copy
 from worker.delivery.senders.base import UNKEPT, Kind, Note, Outcome, SenderRefusedError
-from worker.delivery.senders.smtp_session import LostConnectionError, Server, Session, judge
+from worker.delivery.senders.smtp_session import LostConnectionError, Server, Session, judge, read_words
 from worker.errors import BroadsheetError, TransientError
 
 _FORM = ("give smtp://user:password@host:port or smtps://user:password@host:port, with ?starttls=never or required and "
@@ -272,7 +272,7 @@ class SmtpSender:
             raise LostConnectionError("it broke off while the mail was written")
         session.is_used = True
         code, words = session.read_reply()
-        outcome = Outcome(Kind.ACCEPTED, provider_id=words) if code < 300 else judge(code, words)
+        outcome = Outcome(Kind.ACCEPTED, provider_id=read_words(words)) if code < 300 else judge(code, words)
         held.remove(mail)
         mail.batch.close(mail.place, outcome)
         if code == 421:  # RFC 5321 3.8: it closes

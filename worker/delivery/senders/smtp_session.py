@@ -85,20 +85,18 @@ class Session:
         except OSError as error:
             raise LostConnectionError(describe_fault(error)) from error
 
-    def read_reply(self) -> tuple[int, str]:
+    def read_reply(self) -> tuple[int, bytes]:
         """Return the next reply's code and words; raises LostConnectionError, also for what is no reply."""
-        words: list[bytes] = []
-        while True:
+        line = self._read_line()
+        code, words = line[:3], line[4:]
+        while line[3:4] == b"-":
             line = self._read_line()
-            words.append(line[4:])
-            if line[3:4] != b"-":
-                break
-            if len(words) > 200:
+            words += b" " + line[4:]
+            if len(words) > LONGEST_REPLY:
                 raise LostConnectionError("the server's answer has no end")
-        code = line[:3]
         if not code.isdigit() or not 200 <= int(code) < 600:
-            raise LostConnectionError(f"the server's answer means nothing: {_quote(0, line)}")
-        return int(code), _words(b" ".join(words))
+            raise LostConnectionError(f"the server's answer means nothing: {quote(0, line)}")
+        return int(code), words
 
     def _read_line(self) -> bytes:
         while b"\n" not in self._read:
@@ -138,9 +136,8 @@ class Session:
                     break
                 self.write(command)
             code, words = self.read_reply()
-            said = _quote(code, words)
             if code == 421:  # RFC 5321 3.8: it is closing, whatever it was asked
-                raise LostConnectionError(said)
+                raise LostConnectionError(quote(code, words))
             if command == b"DATA\r\n":
                 refusal = self._read_go_ahead(code, words, refusal)
             elif code >= 300 and not refusal:  # MAIL and RSET are said before any reader is named: it is about us
@@ -148,7 +145,7 @@ class Session:
         self._is_open = refusal is not None
         return refusal
 
-    def _read_go_ahead(self, code: int, words: str, refusal: Outcome | None) -> Outcome | None:
+    def _read_go_ahead(self, code: int, words: bytes, refusal: Outcome | None) -> Outcome | None:
         # RFC 2920 3.1: a server may say so though nobody is to get it. It would take even a lone dot for a mail: it gets none.
         self.must_end = code == 354 and refusal is not None
         return refusal or (None if code == 354 else judge(code, words))
@@ -160,7 +157,7 @@ class Session:
             code, words = self.read_reply()
         except LostConnectionError as error:
             return str(error)
-        return "" if code == 250 else _quote(code, words)
+        return "" if code == 250 else quote(code, words)
 
     @property
     def is_encrypted(self) -> bool:
@@ -177,7 +174,7 @@ class Session:
         self._link.close()
 
 
-def judge(code: int, words: str, *, is_about_us: bool = False) -> Outcome:
+def judge(code: int, words: bytes, *, is_about_us: bool = False) -> Outcome:
     """Decide what a refusing reply means for the copy. Pure.
 
     The mailbox is gone if the reply begins with one of three enhanced codes: 5.1.1, there is none; 5.1.6, it has moved away
@@ -185,7 +182,7 @@ def judge(code: int, words: str, *, is_about_us: bool = False) -> Outcome:
     never again: servers say 5.1.2 when their DNS fails or they do not relay for us, 5.1.3 when they cannot read what others
     can, 5.2.1 (it exists, RFC 3463 3.3) also for too much mail, as Gmail does; without an enhanced code 550 may be anything.
     """
-    said = _quote(code, words)
+    said = quote(code, words)
     if code in _ABOUT_US or (500 <= code < 600 and (is_about_us or _POLICY.search(said))):
         return Outcome(Kind.POLICY, detail=said)
     if 500 <= code < 600:
@@ -204,11 +201,11 @@ def _connect(server: Server, seconds: float, context: ssl.SSLContext) -> smtplib
                                  "for a server on this machine add ?starttls=never to SENDER_URL") from error
     except smtplib.SMTPAuthenticationError as error:
         if error.smtp_code < 500:
-            raise TransientError(f"{server}: sign-in put off: {_quote(error.smtp_code, error.smtp_error)}") from error
+            raise TransientError(f"{server}: sign-in put off: {quote(error.smtp_code, error.smtp_error)}") from error
         raise SenderRefusedError(f"{server}: the user name or password in SENDER_URL was refused: "
-                                 f"{_quote(error.smtp_code, error.smtp_error)}") from error
+                                 f"{quote(error.smtp_code, error.smtp_error)}") from error
     except smtplib.SMTPResponseException as error:
-        said = f"{server}: the server turned us away: {_quote(error.smtp_code, error.smtp_error)}"
+        said = f"{server}: the server turned us away: {quote(error.smtp_code, error.smtp_error)}"
         raise (SenderRefusedError if error.smtp_code >= 500 else TransientError)(said) from error
     except (smtplib.SMTPException, OSError) as error:
         raise TransientError(f"{server} cannot be reached ({describe_fault(error)}); check SENDER_URL and that "
@@ -227,7 +224,7 @@ def _open_session(server: Server, seconds: float, context: ssl.SSLContext) -> sm
         if not server.is_tls and server.starttls != "never" and (server.starttls == "required" or link.has_extn("starttls")):
             code, text = link.starttls(context=context)
             if code != 220:
-                raise smtplib.SMTPNotSupportedError(f"STARTTLS was refused: {_quote(code, text)}")
+                raise smtplib.SMTPNotSupportedError(f"STARTTLS was refused: {quote(code, text)}")
             link.ehlo_or_helo_if_needed()
         if server.user:
             link.login(server.user, server.password)
@@ -237,12 +234,14 @@ def _open_session(server: Server, seconds: float, context: ssl.SSLContext) -> sm
     return link
 
 
-def _words(text: bytes) -> str:
+def read_words(text: bytes) -> str:
+    """Return what a server said as text."""
     return " ".join(text.decode("utf-8", "replace").split())
 
 
-def _quote(code: int, text: bytes | str) -> str:
-    words = _words(text) if isinstance(text, bytes) else " ".join(text.split())
+def quote(code: int, text: bytes | str) -> str:
+    """Return a reply in one line, as it is shown."""
+    words = read_words(text) if isinstance(text, bytes) else " ".join(text.split())
     return f"{code} {words}"[:400]
 
 
