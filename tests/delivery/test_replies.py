@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -126,6 +127,25 @@ def test_nothing_is_handed_over_that_cannot_be_noted(sending: Make, tmp_path: Pa
     assert set(states_of(issue_id).values()) == {"queued"}
     assert set(Delivery.objects.values_list("attempts", flat=True)) == {0}
     assert deliver_issue(issue_id).state == "sent"
+
+
+def test_copies_begun_at_the_same_moment_stand_in_one_file(five: list[int]) -> None:
+    for number in range(20):
+        kept = Replies(Delivery, f"{number:032x}")
+        gate = threading.Barrier(8)
+
+        def begin(row_id: int, gate: threading.Barrier = gate, kept: Replies = kept) -> None:
+            gate.wait()
+            kept.begin([row_id])
+
+        threads = [threading.Thread(target=begin, args=(row_id,)) for row_id in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        begun = {json.loads(line)[1] for line in kept.path.read_text().splitlines()[1:]}
+        kept.close(keep=False)
+        assert begun == set(range(8))
 
 
 def test_after_a_line_that_could_not_be_written_nothing_more_is_begun(five: list[int], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,8 @@ def sort_by_kind(ids: Sequence[int], variants: Variants) -> list[int]:
     """
     kinds: dict[MessageTemplate, list[int]] = {}
     choices = ("reader__partners", "reader__tracking", "reader__topics")
-    for row_id, partners, tracking, topics in Delivery.objects.filter(pk__among=ids).order_by("pk").values_list("pk", *choices):
+    rows = Delivery.objects.filter(pk__among=set(ids)).order_by("pk")
+    for row_id, partners, tracking, topics in rows.values_list("pk", *choices):
         template = variants.find(bool(partners), bool(tracking), topics or "")  # nothing is known of an erased reader
         kinds.setdefault(template, []).append(row_id)
     return [row_id for kind in kinds.values() for row_id in kind]
@@ -118,7 +119,7 @@ def _read_rows(ids: Sequence[int], audience: QuerySet[Subscription], lease: Leas
     Plain values: a thousand model objects cost 20 ms.
     """
     due = audience.filter(reader=OuterRef("reader"))
-    rows = (Delivery.objects.filter(pk__among=ids, lease_token=lease.token, state=DeliveryState.QUEUED)
+    rows = (Delivery.objects.filter(pk__among=set(ids), lease_token=lease.token, state=DeliveryState.QUEUED)
             .select_for_update(skip_locked=True, of=("self",)).annotate(is_due=Exists(due)).order_by("pk"))
     places = {row_id: place for place, row_id in enumerate(ids)}
     found = rows.values_list("pk", "attempts", "reader_id", "reader__email", "reader__partners", "reader__tracking",

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from io import BufferedIOBase
 from json.encoder import encode_basestring_ascii as _quote
 from pathlib import Path
+from threading import Lock
 
 import structlog
 from django.conf import settings
@@ -39,13 +40,14 @@ class Replies:
     def __init__(self, model: Model, token: str) -> None:
         self.path = _path(model, token)
         self._file = -1
+        self._opening = Lock()
         self._is_broken = False  # a line may be cut short: what followed it could not be read, so nothing more is begun
 
     def begin(self, row_ids: Sequence[int]) -> None:
         """Keep that these copies may be handed over from now on; raises TransientError if that cannot be written."""
         try:
             if self._file < 0:
-                self._file = _create(self.path)
+                self._open()
             if self._is_broken:
                 raise OSError(None, "a line of it is broken")
             self._write(f"[\"begun\",{','.join(map(str, row_ids))}]\n")
@@ -71,6 +73,12 @@ class Replies:
             self.path.unlink(missing_ok=True)
         os.close(self._file)
         self._file = -1
+
+    def _open(self) -> None:
+        """Make the file, once: many threads begin their first copies at the same moment."""
+        with self._opening:
+            if self._file < 0:
+                self._file = _create(self.path)
 
     def _write(self, lines: str) -> None:
         whole = lines.encode()

@@ -5,13 +5,13 @@ key rotation as long as the old key stands in SECRET_KEY_FALLBACKS. After a rest
 the rows that were lost to others: a link that is older than the row it names is nobody's.
 """
 
-import base64
 import hashlib
 import hmac
-import json
 import time
+from binascii import b2a_base64
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quote
 from typing import Any, Literal
 
 from django.conf import settings
@@ -35,7 +35,7 @@ _NAMED: dict[LinkPurpose, tuple[type[Model], str, str]] = {
 # The links whose pages lead on to the preferences, and how a former address is found by what they hold.
 _LEAD_TO: dict[LinkPurpose, tuple[str, str]] = {
     "confirm": ("notice", "reader__notices"), "preferences": ("reader", "reader"), "terms": ("reader", "reader")}
-_write_json = json.JSONEncoder(separators=(",", ":")).encode
+_FOR_ADDRESSES = bytes.maketrans(b"+/", b"-_")
 _CLOCKS = timedelta(minutes=1)  # how far those of two machines may be apart, or one be set back
 # Nobody may be refused the way out because a clock was wrong, and then for ever.
 _LEAVING_CLOCKS = timedelta(days=1)
@@ -70,8 +70,14 @@ def sign_link(purpose: LinkPurpose, **ids: int | str) -> str:
     return f"{signed}.{_encode(mac.digest())}"
 
 
+def _write_json(ids: dict[str, int | str]) -> str:
+    """Return what json.dumps returns without spaces, for numbers and words."""
+    return f"{{{','.join([f'{_quote(name)}:{_quote(of) if isinstance(of, str) else of}' for name, of in ids.items()])}}}"
+
+
 def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+    """Return base64 for addresses without its padding (RFC 4648 section 5)."""
+    return b2a_base64(data, newline=False).translate(_FOR_ADDRESSES, b"=").decode()
 
 
 @lru_cache(maxsize=4)

@@ -1,4 +1,7 @@
-"""Numbers in, one parameter of a statement out: what `pk__in=ids` asks, for a thousand of them without a thousand objects."""
+"""Numbers in, one parameter of a statement out: what `pk__in=ids` asks, for a thousand of them without a thousand objects.
+
+They are given as a set: Django looks at each member of a list or tuple.
+"""
 
 import json
 from typing import Any

@@ -92,11 +92,11 @@ def claim_rows(rows: QuerySet[Row], token: str, *, limit: int, seconds: float) -
                      .select_for_update(skip_locked=True, of=("self",)).values_list("pk", "claims")[:limit])
         poison = [pk for pk, claims in found if claims >= MOST_CLAIMS]
         if poison:
-            own.filter(pk__among=poison).update(state=DeliveryState.FAILED, error=POISON, lease_token="", leased_until=None,
+            own.filter(pk__among=set(poison)).update(state=DeliveryState.FAILED, error=POISON, lease_token="", leased_until=None,
                                              not_before=None, updated_at=Now())
         suspect = [pk for pk, claims in found if SUSPECT_CLAIMS <= claims < MOST_CLAIMS]
         ids = [pk for pk, claims in found if claims < SUSPECT_CLAIMS] or suspect[:1]
-        own.filter(pk__among=ids).update(lease_token=token, leased_until=_in(seconds), claims=F("claims") + 1)
+        own.filter(pk__among=set(ids)).update(lease_token=token, leased_until=_in(seconds), claims=F("claims") + 1)
     return ids
 
 
@@ -118,7 +118,7 @@ def give_back(model: type[Row], token: str, begun: Collection[int]) -> int:
     rows = model._default_manager.filter(lease_token=token)
     with transaction.atomic():
         rows.filter(state=DeliveryState.QUEUED).update(lease_token="", leased_until=None)
-        return rows.filter(state=DeliveryState.ATTEMPTING).exclude(pk__among=begun).update(
+        return rows.filter(state=DeliveryState.ATTEMPTING).exclude(pk__among=set(begun)).update(
             state=DeliveryState.QUEUED, attempts=Greatest(F("attempts"), 1) - 1, lease_token="", leased_until=None)
 
 
@@ -128,20 +128,20 @@ def put_off(model: type[Row], waits: Mapping[int, float], token: str) -> None:
     for row_id, seconds in waits.items():
         together[seconds].append(row_id)
     for seconds, ids in together.items():
-        model._default_manager.filter(pk__among=ids, lease_token=token, state=DeliveryState.QUEUED).update(
+        model._default_manager.filter(pk__among=set(ids), lease_token=token, state=DeliveryState.QUEUED).update(
             not_before=_in(seconds), lease_token="", leased_until=None, claims=0, updated_at=Now())
 
 
 def mark_attempting(model: type[Row], ids: Collection[int], token: str, seconds: float) -> int:
     """Say before the network call that it may happen. Only for rows still queued under this worker's own token."""
-    return model._default_manager.filter(pk__among=ids, lease_token=token, state=DeliveryState.QUEUED).update(
+    return model._default_manager.filter(pk__among=set(ids), lease_token=token, state=DeliveryState.QUEUED).update(
         state=DeliveryState.ATTEMPTING, attempts=F("attempts") + 1, claims=0, leased_until=_in(seconds), not_before=None,
         error="", updated_at=Now())
 
 
 def close_unsent(model: type[Row], ids: Collection[int], token: str, state: str, error: str) -> int:
     """End rows that will not be attempted after all (suppressed, cancelled, an address that cannot be written)."""
-    return model._default_manager.filter(pk__among=ids, lease_token=token, state=DeliveryState.QUEUED).update(
+    return model._default_manager.filter(pk__among=set(ids), lease_token=token, state=DeliveryState.QUEUED).update(
         state=state, error=error[:500], lease_token="", leased_until=None, not_before=None, updated_at=Now())
 
 

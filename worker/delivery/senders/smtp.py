@@ -101,7 +101,7 @@ class SmtpSender:
     """Hands copies to one server over up to `server.connections` connections, each in a thread of its own."""
 
     name = "smtp"
-    batch_size = 250
+    batch_size = 500
     calls_at_once = 2  # so that no connection waits while the ledger is written
     one_letter = False
 
