@@ -13,6 +13,7 @@ from django.utils import timezone
 from tests.delivery.press import add_readers, make_due, states_of
 from tests.fakes.smtp_sink import Rules, SmtpSink
 from tests.readers.everything import columns_with
+from worker.delivery import recheck
 from worker.delivery.audience import count_audience, freeze_audience, start_issue
 from worker.delivery.breaker import hold_issue, resume_issue
 from worker.delivery.deliver import cancel_issue, deliver_batch, deliver_issue, finish_issue, settle_expired, status
@@ -329,6 +330,24 @@ def test_what_a_crash_or_an_editor_left_is_not_held_against_the_next_hop(
     first = Delivery.objects.order_by("pk")[60].pk
     Delivery.objects.filter(pk__lt=first).update(state=state, error=words)
     assert deliver_issue(issue_id).state == "sent"
+
+
+def test_one_copy_that_cannot_be_made_keeps_no_other_from_its_reader(
+        sending: Make, box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    issue_id = sending(5)
+    first = Reader.objects.order_by("pk")[0].pk
+    monkeypatch.setattr(recheck, "preferences_url", lambda reader_id: f"https://example.org/{1 // (reader_id - first)}/")
+    assert deliver_issue(issue_id).state == "sent"
+    assert status(issue_id)["states"] == {"accepted": 4, "failed": 1}
+    assert "could not be made" in Delivery.objects.get(state="failed").error
+
+
+def test_a_fault_that_is_about_all_copies_costs_nobody_theirs(sending: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    issue_id = sending(5)
+    monkeypatch.setattr(recheck, "preferences_url", lambda reader_id: str(1 // 0))
+    with pytest.raises(ZeroDivisionError):
+        deliver_issue(issue_id)
+    assert set(states_of(issue_id).values()) == {"queued"}
 
 
 def test_a_policy_refusal_holds_the_issue_and_blames_no_reader(sending: Make) -> None:

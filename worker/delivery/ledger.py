@@ -21,7 +21,7 @@ from worker.delivery.message import Copy, clean_line
 from worker.delivery.pace import give_back
 from worker.delivery.replies import Replies
 from worker.delivery.senders import Kind, Outcome, Sender
-from worker.errors import BroadsheetError
+from worker.errors import BroadsheetError, TransientError
 from worker.readers.suppress import suppress
 from worker.storage import bulk
 from worker.storage.models import Delivery, DeliveryState, Notice
@@ -94,6 +94,7 @@ class Call:
         self._is_stopping = is_stopping
         # The attempts' lease runs since they were marked. A call that waits for another one before it may begin has less of it.
         self._stop_at = monotonic() + lease.seconds / 2
+        self._begin_by = monotonic() + lease.seconds * 2 / 3  # the last third is for the answer
         self._begun: set[int] = set()
         self._endings: dict[int, bulk.Ending] = {}
         self._outcomes: dict[int, Outcome] = {}
@@ -115,7 +116,9 @@ class Call:
         self._error = error
 
     def begin(self, places: Sequence[int]) -> None:
-        """See base.Note."""
+        """See base.Note. A process that was stalled begins nothing more: others have given its rows up by then."""
+        if monotonic() > self._begin_by:
+            raise TransientError("the lease on these copies is over: they are left to another worker")
         self.lease.replies.begin([self.ready[place].row_id for place in places])
         self._begun.update(places)
 

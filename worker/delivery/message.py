@@ -30,7 +30,7 @@ _LINK = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$()*+,;=%-]+")  # nothing H
 # RFC 6068: what LEAVE_MAILTO and a token can hold; nothing that a header or the other link would read as its own.
 _MAILTO = re.compile(r"mailto:[A-Za-z0-9._-]+@[A-Za-z0-9.-]+\?subject=[A-Za-z0-9._%-]+")
 _NO_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})  # categories that end lines or cannot be encoded
-_FOLD = "\r\n "
+_BETWEEN_LINKS = ">,\r\n <"
 _LINE = 75  # characters, less one for a soft break: RFC 2045 6.7 allows 76
 _QUOTED = {code: f"={code:02X}" for code in range(256) if code == 61 or code not in (9, 10, *range(32, 127))}
 
@@ -103,11 +103,9 @@ class MessageTemplate:
     def splice(self, copy: Copy) -> bytes:
         """Return the copy as bytes ready for the wire."""
         pieces = list(self.pieces)
-        head = [f"To: {copy.to}\r\n"]
+        head = f"To: {copy.to}\r\n" + "".join([f"{name}: {value}\r\n" for name, value in self.reader_headers(copy).items()])
         # Folded between two links only (RFC 2369 section 2: never within one), so that each line stays far below 998.
-        head += [f"{name}: {value.replace('>, <', '>,' + _FOLD + '<')}\r\n"
-                 for name, value in self.reader_headers(copy).items()]
-        pieces[0] = "".join(head).encode()
+        pieces[0] = (head.replace(">, <", _BETWEEN_LINKS) if copy.unsubscribe_mailto else head).encode()
         for places, link in zip(self.places, copy.links, strict=True):
             if link:
                 encoded = _encode_link(link)

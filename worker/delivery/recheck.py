@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import structlog
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
@@ -14,10 +15,13 @@ from worker.delivery.ledger import Lease, Ready
 from worker.delivery.message import AddressError, MessageTemplate, make_copy
 from worker.delivery.pace import admit
 from worker.delivery.variants import Variants
+from worker.errors import BroadsheetError
 from worker.readers.links import go_url, preferences_url, seen_url, sign_link, unsubscribe_mailto, unsubscribe_url
 from worker.readers.suppress import suppressed_among
 from worker.storage import bulk
 from worker.storage.models import Delivery, DeliveryState, Issue, IssueState, Subscription
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass
@@ -93,6 +97,7 @@ def _keep_pace(call: Call, lease: Lease) -> float:
 
 def _sort_rows(issue: Issue, rows: Sequence[_Row], variants: Variants, one_letter: bool) -> Call:
     call = Call()
+    bugs: list[Exception] = []
     suppressed = suppressed_among(row.email for row in rows if row.email)
     missing = [row.reader_id for row in rows if not row.is_due and row.reader_id]
     absent = explain_absence(issue.newsletter, missing, digest=issue.digest) if missing else {}
@@ -107,8 +112,16 @@ def _sort_rows(issue: Issue, rows: Sequence[_Row], variants: Variants, one_lette
                 call.ready.append(_make_ready(row, issue.newsletter, template))
             except AddressError as error:
                 fault = DeliveryState.FAILED, str(error)
+            except BroadsheetError:  # a setting is wrong: the next reader's copy would be no better
+                raise
+            except Exception as error:
+                bugs.append(error)
+                log.exception("a copy could not be made, and keeps no other from its reader", delivery=row.row_id)
+                fault = DeliveryState.FAILED, f"it could not be made: {type(error).__name__}"
         if fault:
             call.closed[fault].append(row.row_id)
+    if len(bugs) > 1 and not call.ready:  # then it is not about these readers
+        raise bugs[0]
     return call
 
 

@@ -6,9 +6,8 @@ Leases and waiting times are compared by the database's clock only: workers on s
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import connection, transaction
 from django.db.models import Count, F, Min, Q, QuerySet, Value
@@ -25,8 +24,7 @@ CRASHED = "the worker stopped before it learnt whether this copy was taken"
 POISON = "set aside: each worker that prepared this copy ended in the middle of it; the logs may say why"
 
 
-@dataclass(frozen=True)
-class Ending:
+class Ending(NamedTuple):
     """How one attempt ended: the row's next state, and for one that goes back to the queue, how long it waits."""
 
     row_id: int

@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from worker.delivery.message import Copy
 from worker.errors import BroadsheetError
@@ -21,8 +20,7 @@ class Kind(Enum):
     UNSENT = "unsent"  # nothing was handed over, so it does not count as an attempt
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """`detail` is the next hop's own words; `retry_after` the seconds it asked for, if it did; `is_gone`: it said that the
     reader's mailbox does not exist, and never will."""
 

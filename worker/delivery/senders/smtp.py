@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.conf import settings
 
 from worker.delivery.message import Copy
-from worker.delivery.senders.base import UNKEPT, Kind, Note, Outcome, SenderRefusedError
+from worker.delivery.senders.base import UNKEPT, Kind, Note, Outcome
 from worker.delivery.senders.smtp_session import LostConnectionError, Server, Session, judge, read_words
 from worker.errors import BroadsheetError, TransientError
 
@@ -91,8 +91,8 @@ class _Mail:
 
     batch: _Batch
     place: int
-    data: bytes
-    commands: list[bytes]
+    data: bytes = b""
+    commands: list[bytes] = field(default_factory=list)
     is_proposed: bool = False  # its commands have gone out
     is_out: bool = False  # its final dot has
 
@@ -168,7 +168,7 @@ class SmtpSender:
             while job := self._take(wait=True):
                 try:
                     session = session or Session(self.server, self._seconds, self._context)
-                except (TransientError, SenderRefusedError) as error:
+                except Exception as error:  # whatever it is, somebody waits for the job
                     self._turn_away(job, error)
                     return
                 if not self._carry(session, job):
@@ -197,7 +197,7 @@ class SmtpSender:
                 return batch, place
             batch.close(place, None)
 
-    def _turn_away(self, job: _Job, error: BroadsheetError) -> None:
+    def _turn_away(self, job: _Job, error: Exception) -> None:
         """Leave the work to the connections that are open; where there is none, the job's batch has failed."""
         with self._change:
             self._threads.discard(threading.current_thread())
@@ -240,9 +240,10 @@ class SmtpSender:
                 batch.close(place, _NO_UTF8)
                 job = self._take(wait=False)
                 continue
-            data = copy.message()
-            mail = _Mail(batch, place, data, session.list_commands(copy, len(data)))
+            mail = _Mail(batch, place)
             held.append(mail)
+            mail.data = copy.message()
+            mail.commands = session.list_commands(copy, len(mail.data))
             commands = b"".join(mail.commands) if self._can_pipeline and session.can_pipeline else b""
             mail.is_proposed = bool(commands)
             if commands and not unwritten:

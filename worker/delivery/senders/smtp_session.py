@@ -62,6 +62,7 @@ class Session:
         self._read = b""
         self.must_end = False  # it waits for a mail that nobody is to get
         self._is_open = False  # whether a refused mail must be left behind before the next
+        self.is_encrypted = isinstance(socket, ssl.SSLSocket)  # so that nobody on the way can read along
         self.can_pipeline = self._link.has_extn("pipelining")
         self.takes_utf8 = self._link.has_extn("smtputf8")
         self._takes_size = self._link.has_extn("size")
@@ -69,11 +70,15 @@ class Session:
     def write_mail(self, data: bytes, following: bytes = b"") -> bool:
         """Write a whole mail, its final dot, and what follows it; say whether the dot has gone out, if the connection is lost on
         the way. A template's messages end in CRLF and have no line that begins with a dot."""
-        whole = memoryview(b"".join((data, b".\r\n", following)))
+        tail = b".\r\n" + following
         sent, end = 0, len(data) + 3
         try:
-            while sent < len(whole):
-                sent += self._socket.send(whole[sent:])
+            if not self.is_encrypted:  # then nothing need be copied into one piece
+                sent = self._socket.sendmsg((data, tail))
+            if sent < len(data) + len(tail):
+                whole = memoryview(data + tail)
+                while sent < len(whole):
+                    sent += self._socket.send(whole[sent:])
         except OSError:
             return sent >= end
         return True
@@ -158,11 +163,6 @@ class Session:
         except LostConnectionError as error:
             return str(error)
         return "" if code == 250 else quote(code, words)
-
-    @property
-    def is_encrypted(self) -> bool:
-        """Say whether nobody on the way can read along."""
-        return isinstance(self._socket, ssl.SSLSocket)
 
     def close(self, *, politely: bool) -> None:
         """End the connection; `politely` says so first."""
