@@ -160,7 +160,7 @@ def test_batches_take_turns_until_nothing_is_open(sending: Make, box: Path) -> N
 def test_rows_another_worker_has_claimed_are_left_to_it(sending: Make, box: Path) -> None:
     issue_id = sending(4)
     other = Lease(Delivery)
-    bulk.claim_rows(Delivery.objects.filter(issue_id=issue_id), other.token, limit=3, seconds=60)
+    assert len(other.claim(Delivery.objects.filter(issue_id=issue_id), 3)) == 3
     assert deliver_batch(issue_id, open_sender()).claimed == 1
     assert deliver_batch(issue_id, open_sender()).claimed == 0
     other.release()

@@ -92,10 +92,11 @@ def send_circulars(way: Way, post: Post, states: Counter[str]) -> Went:
         return "nothing"
     sender = way.open()
     lease = Lease(Notice)
-    pending = bulk.claim_rows(due, lease.token, limit=max(CLAIM, sender.batch_size), seconds=lease.seconds)
-    went: Went = "some" if pending else "nothing"
+    went: Went = "nothing"
     try:
+        pending = lease.claim(due, max(CLAIM, sender.batch_size))
         while pending:
+            went = "some"
             lease.renew()
             ready, pending = _begin_call(pending, lease, post, sender.batch_size, states)
             if not ready:

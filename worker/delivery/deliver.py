@@ -81,10 +81,9 @@ def deliver_batch(issue_id: int, sender: Sender, *, limit: int | None = None, no
         return Batch(open=_is_open(issue_id), pause=wait)
     variants = _read_variants(issue, now or timezone.now(), kept)
     lease = Lease(Delivery)
-    limit = limit or _choose_limit(sender)
-    ids = bulk.claim_rows(find_turn(issue), lease.token, limit=limit, seconds=lease.seconds)
     states: Counter[str] = Counter()
     try:
+        ids = lease.claim(find_turn(issue), limit or _choose_limit(sender))
         if sender.one_letter:
             ids = sort_by_kind(ids, variants)
         pause = Flight(issue, variants, lease, sender, states, is_stopping, is_proven=kept is not None).carry(ids)
@@ -149,7 +148,8 @@ def deliver_issue(issue_id: int, *, sender: Sender | None = None, seconds: float
                 continue
             patience, kept = MOST_MISSES if batch.claimed else patience, None if batch.pause else batch.variants
             done = _report(issue_id, audience, done, batch, on_progress)
-            finish_issue(issue_id)
+            if not batch.open:  # else it would be asked of a million rows after each batch
+                finish_issue(issue_id)
             state = Issue.objects.values_list("state", flat=True).get(pk=issue_id)
             if state != IssueState.SENDING:
                 return _end_run(issue_id, True, state)

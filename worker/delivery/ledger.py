@@ -12,10 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import random
 from time import monotonic
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import Error, OperationalError, connection
+from django.db.models import QuerySet
 
 from worker.delivery.message import Copy, clean_line
 from worker.delivery.pace import give_back
@@ -68,20 +70,30 @@ class Lease:
         self.seconds = float(settings.DELIVERY_LEASE_SECONDS)
         self.replies = Replies(model, self.token)
         self.unsettled = 0  # calls of which the ledger does not hold yet what the next hop has said
+        self._ids: list[int] = []
         self._renewed = monotonic()
+
+    def claim(self, rows: QuerySet[Any], limit: int) -> list[int]:
+        """Claim up to `limit` of the rows, and return their ids. Raises TransientError if what becomes of them cannot be kept."""
+        self.replies.open()
+        ids = bulk.claim_rows(rows, self.token, limit=limit, seconds=self.seconds)
+        self._ids += ids
+        return ids
 
     def renew(self) -> None:
         """Make the lease whole again once a quarter of it is used up; more often would cost more than it saves."""
         if monotonic() - self._renewed > self.seconds / 4:
-            bulk.renew_lease(self.model, self.token, self.seconds)
+            bulk.renew_lease(self.model, self._ids, self.token, self.seconds)
             self._renewed = monotonic()
 
     def release(self) -> None:
         """Give back the rows that were claimed and not attempted."""
+        is_free = False
         try:
-            bulk.release_rows(self.model, self.token)
+            bulk.release_rows(self.model, self._ids, self.token)
+            is_free = True
         finally:
-            self.replies.close(keep=self.unsettled > 0)
+            self.replies.close(keep=self.unsettled > 0 or not is_free)
 
 
 class Call:

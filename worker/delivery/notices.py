@@ -52,10 +52,10 @@ def _send_single(way: Way, limit: int, states: Counter[str]) -> Went:
     lease = Lease(Notice)
     ids: list[int] = []
     for kind in SINGLE:  # each by itself: the index then holds them in their order, however many letters about terms there are
-        ids += bulk.claim_rows(Notice.objects.filter(kind=kind), lease.token, limit=limit - len(ids), seconds=lease.seconds)
-    if not ids:
-        return "nothing"
+        ids += lease.claim(Notice.objects.filter(kind=kind), limit - len(ids))
     try:
+        if not ids:
+            return "nothing"
         return _send_claimed(sorted(ids), lease, way.open(), states)
     finally:
         lease.release()

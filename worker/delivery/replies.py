@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from io import BufferedIOBase
 from json.encoder import encode_basestring_ascii as _quote
 from pathlib import Path
-from threading import Lock
 
 import structlog
 from django.conf import settings
@@ -35,50 +34,50 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Replies:
-    """The file of one lease; made when its first copy is begun."""
+    """The file of one lease. It is there while rows are claimed: that they are free again is seen from its lock."""
 
     def __init__(self, model: Model, token: str) -> None:
         self.path = _path(model, token)
         self._file = -1
-        self._opening = Lock()
         self._is_broken = False  # a line may be cut short: what followed it could not be read, so nothing more is begun
+
+    def open(self) -> None:
+        """Make the file, unless it is there; raises TransientError if that cannot be done."""
+        if self._file >= 0:
+            return
+        with self._explaining():
+            self._file = _create(self.path)
 
     def begin(self, row_ids: Sequence[int]) -> None:
         """Keep that these copies may be handed over from now on; raises TransientError if that cannot be written."""
-        try:
-            if self._file < 0:
-                self._open()
+        with self._explaining():
             if self._is_broken:
                 raise OSError(None, "a line of it is broken")
             self._write(f"[\"begun\",{','.join(map(str, row_ids))}]\n")
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise TransientError(f"BROADSHEET_HOME: {self.path} cannot be written ({error.strerror or error}), and nothing is sent "
                                  "that is not noted there: make room, or let this user write to it") from error
 
     def end(self, endings: Sequence[bulk.Ending]) -> None:
-        """Keep how attempts ended. If there is no room for that, the process itself still knows; of what was never begun nothing
-        need be known."""
-        if self._file < 0:
-            return
+        """Keep how attempts ended. If there is no room for that, the process itself still knows."""
         try:
             self._write("".join(map(_say, endings)))
         except OSError as error:
             log.error("an answer could not be noted", file=str(self.path), reason=error.strerror or str(error))
 
     def close(self, *, keep: bool) -> None:
-        """Let go of the file; `keep` it for whoever looks next if the ledger does not hold yet what is in it."""
+        """Let go of the file, if it is open; `keep` it for whoever looks next if the ledger does not hold yet what is in it."""
         if self._file < 0:
             return
         if not keep:
             self.path.unlink(missing_ok=True)
         os.close(self._file)
         self._file = -1
-
-    def _open(self) -> None:
-        """Make the file, once: many threads begin their first copies at the same moment."""
-        with self._opening:
-            if self._file < 0:
-                self._file = _create(self.path)
 
     def _write(self, lines: str) -> None:
         whole = lines.encode()
@@ -140,8 +139,8 @@ class Noted:
 
 
 def fold_replies() -> int:
-    """Write into the ledger what processes that are gone had been told, and give back what they had not reached; return how many
-    files there were. Any number of processes may do so at once."""
+    """Write into the ledger what processes that are gone had been told, give back what they had not reached, and call the rest
+    uncertain, without waiting for their leases; return how many files there were. Any number of processes may do so at once."""
     folded = 0
     for path in _list_files():
         with _open_left(path) as file:
@@ -150,8 +149,7 @@ def fold_replies() -> int:
             model, token = _MODELS[path.name.partition("-")[0]], path.stem.partition("-")[2]
             noted = _read(file)
             bulk.record_endings(model, token, noted.endings.values(), late=True)
-            if noted.is_whole:
-                bulk.give_back(model, token, noted.begun)
+            bulk.give_up(model, token, noted.begun, is_whole=noted.is_whole)
             path.unlink(missing_ok=True)
             folded += 1
     return folded

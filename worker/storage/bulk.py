@@ -98,26 +98,34 @@ def claim_rows(rows: QuerySet[Row], token: str, *, limit: int, seconds: float) -
     return ids
 
 
-def renew_lease(model: type[Row], token: str, seconds: float) -> None:
-    """Keep the rows this worker has claimed but not reached yet from being taken over."""
-    model._default_manager.filter(lease_token=token, state=DeliveryState.QUEUED, leased_until__gte=Now()).update(
-        leased_until=_in(seconds))
+def renew_lease(model: type[Row], ids: Collection[int], token: str, seconds: float) -> None:
+    """Keep those of the rows this worker has claimed that it has not reached yet from being taken over."""
+    own = model._default_manager.filter(pk__among=set(ids), lease_token=token, state=DeliveryState.QUEUED)
+    own.filter(leased_until__gte=Now()).update(leased_until=_in(seconds))
 
 
-def release_rows(model: type[Row], token: str) -> None:
-    """Give back what was claimed and not reached, so that another worker need not wait for the lease to end."""
-    model._default_manager.filter(lease_token=token, state=DeliveryState.QUEUED).update(
+def release_rows(model: type[Row], ids: Collection[int], token: str) -> None:
+    """Give back those of the rows this worker has claimed that it did not reach, so that nobody need wait for the lease's end."""
+    if not ids:
+        return
+    model._default_manager.filter(pk__among=set(ids), lease_token=token, state=DeliveryState.QUEUED).update(
         lease_token="", leased_until=None, claims=0)
 
 
-def give_back(model: type[Row], token: str, begun: Collection[int]) -> int:
-    """Give back what a worker that is gone had claimed, and those of its attempts that are not among the `begun`; return how many
-    such attempts there were. It ended before their call, so they do not count."""
+def give_up(model: type[Row], token: str, begun: Collection[int], *, is_whole: bool) -> None:
+    """Take leave of a worker that is gone: give back what it had claimed, and end its attempts.
+
+    `begun` are the copies it is known to have begun. If that is the whole of them (`is_whole`) the others of its attempts go back
+    too, and do not count; the rest are `uncertain`. These keep their token: see `expire_attempts`.
+    """
     rows = model._default_manager.filter(lease_token=token)
     with transaction.atomic():
         rows.filter(state=DeliveryState.QUEUED).update(lease_token="", leased_until=None)
-        return rows.filter(state=DeliveryState.ATTEMPTING).exclude(pk__among=set(begun)).update(
-            state=DeliveryState.QUEUED, attempts=Greatest(F("attempts"), 1) - 1, lease_token="", leased_until=None)
+        if is_whole:
+            rows.filter(state=DeliveryState.ATTEMPTING).exclude(pk__among=set(begun)).update(
+                state=DeliveryState.QUEUED, attempts=Greatest(F("attempts"), 1) - 1, lease_token="", leased_until=None)
+        rows.filter(state=DeliveryState.ATTEMPTING).update(
+            state=DeliveryState.UNCERTAIN, error=CRASHED, leased_until=None, updated_at=Now())
 
 
 def put_off(model: type[Row], waits: Mapping[int, float], token: str) -> None:
