@@ -18,7 +18,7 @@ BENCHES = {
     "signup": "sign-up with everything on, beside a bare insert",
     "rendering": "a proof and a reader's copy",
     "importing": "a million readers from a CSV, beside the database's own bulk load",
-    "delivery": "hand-over to each kind of sender, beside a message built per reader",
+    "delivery": "hand-over by SMTP and SendGrid, beside Postfix's own client and three peers",
 }
 
 

@@ -148,9 +148,7 @@ def deliver_issue(issue_id: int, *, sender: Sender | None = None, seconds: float
                 continue
             patience, kept = MOST_MISSES if batch.claimed else patience, None if batch.pause else batch.variants
             done = _report(issue_id, audience, done, batch, on_progress)
-            if not batch.open:  # else it would be asked of a million rows after each batch
-                finish_issue(issue_id)
-            state = Issue.objects.values_list("state", flat=True).get(pk=issue_id)
+            state = _close(issue_id, batch)
             if state != IssueState.SENDING:
                 return _end_run(issue_id, True, state)
             left = _count_down(issue_id, batch.pause) if not batch.claimed or batch.pause else 0
@@ -162,6 +160,13 @@ def deliver_issue(issue_id: int, *, sender: Sender | None = None, seconds: float
     finally:
         if sender is None:
             out.close()
+
+
+def _close(issue_id: int, batch: Batch) -> str:
+    """Finish the issue if nothing of it is open, and return its state; of a million rows that is not asked after each batch."""
+    if not batch.open:
+        finish_issue(issue_id)
+    return str(Issue.objects.values_list("state", flat=True).get(pk=issue_id))
 
 
 def _freeze(issue_id: int) -> int:

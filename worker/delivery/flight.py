@@ -20,6 +20,8 @@ from worker.delivery.variants import Variants
 from worker.errors import TransientError
 from worker.storage.models import DeliveryState, Issue
 
+MOST_ILL = 3  # calls in a row of which everything was put off
+ILL_PAUSE_SECONDS = 5.0
 BATCH_SECONDS = 30.0  # then the rest of a batch goes back to the queue: calls may be slow
 
 
@@ -35,6 +37,7 @@ class Flight:
         self.pause = 0.0
         self.width = sender.calls_at_once if is_proven else 1
         self._is_stopping = is_stopping
+        self._ill = 0
         self._is_stopped = False  # nothing that is under way is to begin another copy
         self._is_full = False  # no further call is to be begun
         self._stop_at = monotonic() + BATCH_SECONDS
@@ -100,6 +103,9 @@ class Flight:
         self.states.update(handed.states)
         if handed.states[DeliveryState.ACCEPTED]:
             self.width = min(self.width + 1, self.sender.calls_at_once)
+        self._ill = self._ill + 1 if handed.is_ill else 0
+        if self._ill == MOST_ILL:  # it is not about these readers
+            handed.pause = max(handed.pause, ILL_PAUSE_SECONDS)
         if handed.policy:
             hold_issue(self.issue.pk, f"the next hop refuses us, not a reader: {handed.policy}")
         if handed.pause:

@@ -29,14 +29,12 @@ from worker.storage import bulk
 from worker.storage.models import Delivery, DeliveryState, Notice
 
 log = structlog.get_logger(__name__)
-MOST_ATTEMPTS = 10
+MOST_ATTEMPTS = 17
 LONGEST_SECONDS = 24 * 3600.0  # after that a deferred copy is given up: old news is no news
-# Then 1, 4, 16 seconds and so on, up to four and a half hours: what one connection or server refuses another often takes at once,
-# and a server that is ill is left alone longer each time (RFC 5321 4.5.4.1), for six hours in all.
-FIRST_WAIT_SECONDS = 0.25
+# Then twice as long each time, up to two hours: what is refused now is often taken in a moment, and a server that is ill is left
+# alone longer each time (RFC 5321 4.5.4.1), for four hours in all.
+FIRST_WAIT_SECONDS = 0.2
 LOST_ANSWER_PAUSE_SECONDS = 30.0
-ILL_PAUSE_SECONDS = 10.0
-FEWEST_ILL = 10  # attempts of one call of which all were deferred: then it is not about these readers
 CALL_SECONDS = 5.0  # then no further copy of a call is begun: that a slow server does not hide how things stand
 DATABASE_PATIENCE = 60.0  # seconds for which a database that went away after the call is waited for
 Model = type[Delivery] | type[Notice]
@@ -59,6 +57,7 @@ class Handed:
     states: Counter[str] = field(default_factory=Counter)  # by the row's next state; queued means: to be tried again
     policy: str = ""  # the next hop's words, if it refuses us rather than a reader; no reader is named in them
     pause: float = 0  # seconds for which the next hop is better left alone
+    is_ill: bool = False  # whatever it was given in this call it put off
 
 
 class Lease:
@@ -168,7 +167,8 @@ class Call:
             suppress(address, "bounce")
         policy = next((_redact_wholly(outcome.detail, row.copy.to) for row, outcome in zip(self.ready, outcomes, strict=True)
                        if outcome.kind is Kind.POLICY), "")
-        return Handed(Counter(end.state for end in self._endings.values()), policy, _find_pause(outcomes))
+        made = {outcome.kind for outcome in outcomes if outcome.kind is not Kind.UNSENT}
+        return Handed(Counter(end.state for end in self._endings.values()), policy, _find_pause(outcomes), made == {Kind.DEFERRED})
 
     def _words(self) -> str:
         return str(self._error) if isinstance(self._error, BroadsheetError) else ""
@@ -220,15 +220,10 @@ def _find_gone(ready: Sequence[Ready], outcomes: Sequence[Outcome]) -> list[str]
 
 
 def _find_pause(outcomes: Sequence[Outcome]) -> float:
-    """Return for how many seconds the next hop is better left alone: as long as it asks for, or a while if no answer came, or
-    if whatever it was given it put off."""
-    asked = max((outcome.retry_after or 0 for outcome in outcomes), default=0)
-    made = [outcome.kind for outcome in outcomes if outcome.kind is not Kind.UNSENT]
-    if made and all(kind is Kind.UNCERTAIN for kind in made):
-        return max(asked, LOST_ANSWER_PAUSE_SECONDS)
-    if len(made) >= FEWEST_ILL and all(kind is Kind.DEFERRED for kind in made):
-        return max(asked, ILL_PAUSE_SECONDS)
-    return asked
+    """Return for how many seconds the next hop is better left alone: as long as it asks for, or a while if no answer came."""
+    asked = max((outcome.pause for outcome in outcomes), default=0)
+    made = {outcome.kind for outcome in outcomes if outcome.kind is not Kind.UNSENT}
+    return max(asked, LOST_ANSWER_PAUSE_SECONDS) if made == {Kind.UNCERTAIN} else asked
 
 
 def end_attempt(row: Ready, outcome: Outcome, age: float, chance: float) -> bulk.Ending:
@@ -253,7 +248,7 @@ def end_attempt(row: Ready, outcome: Outcome, age: float, chance: float) -> bulk
 def plan_retry(attempts: int, age: float, asked: float | None, chance: float) -> float | None:
     """Return how many seconds to wait after `attempts` deferred attempts, or None to give up. Pure.
 
-    Four times longer after each attempt, a quarter more or less by `chance` so that a thousand copies deferred at once
+    Twice as long after each attempt, a quarter more or less by `chance` so that a thousand copies deferred at once
     do not come back at once; never sooner than the next hop asked for.
     """
     if attempts >= MOST_ATTEMPTS or age >= LONGEST_SECONDS:
@@ -261,7 +256,7 @@ def plan_retry(attempts: int, age: float, asked: float | None, chance: float) ->
     spread = 0.75 + chance / 2
     if asked:
         return round(asked * (1 + chance / 4), 1)
-    return round(FIRST_WAIT_SECONDS * 4.0 ** (attempts - 1) * spread, 2)
+    return round(FIRST_WAIT_SECONDS * 2.0 ** (attempts - 1) * spread, 2)
 
 
 def _redact(words: str, address: str) -> str:

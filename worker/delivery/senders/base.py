@@ -21,14 +21,15 @@ class Kind(Enum):
 
 
 class Outcome(NamedTuple):
-    """`detail` is the next hop's own words; `retry_after` the seconds it asked for, if it did; `is_gone`: it said that the
-    reader's mailbox does not exist, and never will."""
+    """`detail` is the next hop's own words; `retry_after` the seconds after which it asked to be given this copy again, if it did;
+    `pause` those in which it wants nothing at all; `is_gone`: it said that the reader's mailbox does not exist, and never will."""
 
     kind: Kind
     provider_id: str = ""
     detail: str = ""
     retry_after: float | None = None
     is_gone: bool = False
+    pause: float = 0
 
 
 class SenderRefusedError(BroadsheetError):

@@ -133,7 +133,8 @@ class SendGridSender:
         if error.status_code in (401, 403):
             raise self._refused(error) from error
         if error.status_code == 429:
-            return Outcome(Kind.DEFERRED, detail=said, retry_after=_read_reset(error.headers))
+            reset = _read_reset(error.headers)
+            return Outcome(Kind.DEFERRED, detail=said, retry_after=reset, pause=reset)
         if error.status_code in (400, 413):
             blamed = {int(place[1]): f"400 {message}" for field, message in words if (place := _PLACE.match(field))}
             if not blamed and any(field for field, _ in words):

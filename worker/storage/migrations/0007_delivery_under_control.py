@@ -1,5 +1,6 @@
 """What sending under control needs: an hour to start at, a canary, turns to tell an older database by, and how fast mail may go."""
 
+import django.db.models.deletion
 from django.db import migrations, models
 
 
@@ -65,5 +66,10 @@ class Migration(migrations.Migration):
             model_name='notice',
             name='claims',
             field=models.PositiveSmallIntegerField(db_default=0, default=0),
+        ),
+        migrations.AlterField(
+            model_name='delivery',
+            name='issue',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='storage.issue'),
         ),
     ]
