@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,9 +15,10 @@ import pytest
 from django.utils import timezone
 
 from tests.delivery.press import states_of
-from worker.delivery import replies
-from worker.delivery.deliver import deliver_issue, settle_expired, status
+from worker.delivery import ledger, replies
+from worker.delivery.deliver import deliver_batch, deliver_issue, settle_expired, status
 from worker.delivery.replies import Replies
+from worker.delivery.senders import open_sender
 from worker.errors import TransientError
 from worker.storage import bulk
 from worker.storage.models import Delivery, DeliveryState, Issue
@@ -78,21 +80,38 @@ def test_a_line_that_broke_off_says_nothing(five: list[int], settings: Any) -> N
     assert states(five)[2] == "uncertain"
 
 
-def test_the_file_of_a_process_that_lives_is_left_alone(sending: Make) -> None:
-    issue_id = sending(2)
-    ids = bulk.claim_rows(Delivery.objects.filter(issue_id=issue_id), TOKEN, limit=2, seconds=60)
+def test_a_process_that_lives_is_left_alone_until_its_lease_is_over(sending: Make) -> None:
+    issue_id = sending(3)
+    ids = bulk.claim_rows(Delivery.objects.filter(issue_id=issue_id), TOKEN, limit=3, seconds=60)
     bulk.mark_attempting(Delivery, ids, TOKEN, 60)
     kept = Replies(Delivery, TOKEN)
     kept.open()
-    kept.begin(ids[:1])
+    kept.begin(ids[:2])
     settle_expired()
-    assert states(ids) == ["attempting", "attempting"]
-    # It is stalled past its lease: what it has been told counts, nothing is taken for never begun.
+    assert states(ids) == ["attempting"] * 3
+    # It is stalled past its lease: what it has been told counts, and what it had not begun by then it never will.
     kept.end([bulk.Ending(ids[0], DeliveryState.ACCEPTED)])
     expire()
-    assert settle_expired() == 1
-    assert states(ids) == ["accepted", "uncertain"]
+    settle_expired()
+    assert states(ids) == ["accepted", "uncertain", "queued"]
+    assert Delivery.objects.get(pk=ids[2]).lease_token == ""
     kept.close(keep=False)
+
+
+def test_a_worker_that_was_stalled_begins_nothing_more(sending: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stops after it has looked at the clock, in the middle of noting that it begins."""
+    issue_id = sending(1)
+    sender = open_sender(f"maildir:{tmp_path / 'box'}")
+    begin = Replies.begin
+
+    def stall(self: Replies, row_ids: Any) -> None:
+        monkeypatch.setattr(ledger, "monotonic", lambda: time.monotonic() + 3600)
+        begin(self, row_ids)
+
+    monkeypatch.setattr(Replies, "begin", stall)
+    with pytest.raises(TransientError, match="left to another worker"):
+        deliver_batch(issue_id, sender)
+    assert not list((tmp_path / "box" / "new").iterdir())
 
 
 def test_an_answer_found_late_settles_what_was_given_up_but_nobody_settled_since(five: list[int], settings: Any) -> None:

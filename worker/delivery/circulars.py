@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Literal, NamedTuple
 
 from django.conf import settings
@@ -98,11 +99,12 @@ def send_circulars(way: Way, post: Post, states: Counter[str]) -> Went:
         while pending:
             went = "some"
             lease.renew()
+            since = monotonic()
             ready, pending = _begin_call(pending, lease, post, sender.batch_size, states)
             if not ready:
                 continue
             # Their age is nothing against them: the last of a long list waits for hours before its first attempt.
-            handed = hand_over(lease, ready, sender, age=0)
+            handed = hand_over(lease, ready, sender, age=0, since=since)
             states += handed.states
             if handed.policy or handed.pause:
                 return "stopped"

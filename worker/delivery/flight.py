@@ -68,6 +68,7 @@ class Flight:
     def _begin(self, waiting: list[int], threads: ThreadPoolExecutor) -> list[int]:
         """Send the next call on its way; return the rows that are left for another."""
         self.lease.renew()
+        since = monotonic()
         taken, waiting = waiting[: self.sender.batch_size], waiting[self.sender.batch_size :]
         begun = begin_call(self.issue, taken, self.audience, self.variants, self.lease, self.states,
                            one_letter=self.sender.one_letter)
@@ -80,7 +81,7 @@ class Flight:
             # Where limits of our own stretch a send over days, a copy is not old because its turn came late.
             is_slow = settings.SEND_RATES or settings.WARM_UP
             age = 0 if is_slow else (timezone.now() - self.due_at).total_seconds()
-            call = Call(self.lease, begun.ready, age=age, is_stopping=self.is_over)
+            call = Call(self.lease, begun.ready, age=age, since=since, is_stopping=self.is_over)
             self._under_way.append((call, threads.submit(self._make, call, begun.turn)))
         return begun.others + waiting
 

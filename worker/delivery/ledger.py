@@ -99,13 +99,14 @@ class Call:
     """Rows that are marked `attempting`, on their way to the next hop: `make` it in any thread, `settle` it in the one of the
     database. It is the sender's `Note`: what it is told stands in the lease's replies before anything else happens."""
 
-    def __init__(self, lease: Lease, ready: Sequence[Ready], *, age: float,
+    def __init__(self, lease: Lease, ready: Sequence[Ready], *, age: float, since: float,
                  is_stopping: Callable[[], bool] = lambda: False) -> None:
+        """`since` is what `monotonic` said *before* the rows were marked: a process may be stalled right after that."""
         self.lease, self.ready, self.age = lease, ready, age
         self._is_stopping = is_stopping
         # The attempts' lease runs since they were marked. A call that waits for another one before it may begin has less of it.
-        self._stop_at = monotonic() + lease.seconds / 2
-        self._begin_by = monotonic() + lease.seconds * 2 / 3  # the last third is for the answer
+        self._stop_at = since + lease.seconds / 2
+        self._begin_by = since + lease.seconds * 2 / 3  # the last third is for the answer
         self._begun: set[int] = set()
         self._endings: dict[int, bulk.Ending] = {}
         self._outcomes: dict[int, Outcome] = {}
@@ -127,11 +128,18 @@ class Call:
         self._error = error
 
     def begin(self, places: Sequence[int]) -> None:
-        """See base.Note. A process that was stalled begins nothing more: others have given its rows up by then."""
+        """See base.Note. A process that was stalled begins nothing more: others may have taken back what it had not begun by then.
+
+        Looked at before and after the line is written: a line that is written late is not followed by its mail.
+        """
+        self._require_time()
+        self.lease.replies.begin([self.ready[place].row_id for place in places])
+        self._require_time()
+        self._begun.update(places)
+
+    def _require_time(self) -> None:
         if monotonic() > self._begin_by:
             raise TransientError("the lease on these copies is over: they are left to another worker")
-        self.lease.replies.begin([self.ready[place].row_id for place in places])
-        self._begun.update(places)
 
     def end(self, places: Sequence[int], outcome: Outcome) -> None:
         """See base.Note."""
@@ -201,12 +209,12 @@ def _close_connection() -> None:
         log.debug("the connection was gone already")
 
 
-def hand_over(lease: Lease, ready: Sequence[Ready], sender: Sender, *, age: float) -> Handed:
+def hand_over(lease: Lease, ready: Sequence[Ready], sender: Sender, *, age: float, since: float) -> Handed:
     """Make the call for rows already committed as `attempting`, and write down how each attempt ended.
 
-    `age` is how many seconds ago this post became due. Raises what `Call.settle` raises.
+    `age` is how many seconds ago this post became due, `since` when it was about to be marked. Raises what `Call.settle` raises.
     """
-    call = Call(lease, ready, age=age)
+    call = Call(lease, ready, age=age, since=since)
     call.make(sender)
     return call.settle()
 

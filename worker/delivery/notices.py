@@ -67,9 +67,11 @@ def _send_claimed(ids: Sequence[int], lease: Lease, sender: Sender, states: Coun
         row = Notice.objects.select_related("reader").filter(pk=notice_id, lease_token=lease.token).first()
         if row is None:
             continue
+        since = time.monotonic()
         ready = _begin_call(row, lease)
         if ready:
-            handed = hand_over(lease, [ready], sender, age=(timezone.now() - row.created_at).total_seconds())
+            age = (timezone.now() - row.created_at).total_seconds()
+            handed = hand_over(lease, [ready], sender, age=age, since=since)
             states += handed.states
             if handed.policy or handed.pause:
                 return "stopped"

@@ -156,13 +156,16 @@ def fold_replies() -> int:
 
 
 def fold_living(model: Model, tokens: Iterable[str]) -> None:
-    """Write into the ledger what processes of this machine have been told that seem to be stalled: these are their tokens."""
+    """Write into the ledger what processes of this machine have been told that seem to be stalled, and take back what they had not
+    begun when their leases ended; these are their tokens."""
     for token in tokens:
         try:
             with _path(model, token).open("rb") as file:
-                bulk.record_endings(model, token, _read(file).endings.values())
-        except OSError:  # it is another machine's, or its call was never begun
+                noted = _read(file)
+        except OSError:  # it is another machine's
             continue
+        bulk.record_endings(model, token, noted.endings.values())
+        bulk.give_up(model, token, noted.begun, is_whole=noted.is_whole, lives=True)
 
 
 def _list_files() -> list[Path]:

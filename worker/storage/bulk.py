@@ -112,13 +112,14 @@ def release_rows(model: type[Row], ids: Collection[int], token: str) -> None:
         lease_token="", leased_until=None, claims=0)
 
 
-def give_up(model: type[Row], token: str, begun: Collection[int], *, is_whole: bool) -> None:
-    """Take leave of a worker that is gone: give back what it had claimed, and end its attempts.
+def give_up(model: type[Row], token: str, begun: Collection[int], *, is_whole: bool, lives: bool = False) -> None:
+    """Take leave of a worker that is gone: give back what it had claimed, and end its attempts. Of one that `lives`, and seems to
+    be stalled, only those whose lease is over: it begins none of them any more.
 
     `begun` are the copies it is known to have begun. If that is the whole of them (`is_whole`) the others of its attempts go back
     too, and do not count; the rest are `uncertain`. These keep their token: see `expire_attempts`.
     """
-    rows = model._default_manager.filter(lease_token=token)
+    rows = model._default_manager.filter(lease_token=token, **({"leased_until__lt": Now()} if lives else {}))
     with transaction.atomic():
         rows.filter(state=DeliveryState.QUEUED).update(lease_token="", leased_until=None)
         if is_whole:
