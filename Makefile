@@ -7,7 +7,7 @@ RUN := $(BIN)/python -m worker
 LINT_SETTINGS := BROADSHEET_HOME=.venv/lint SECRET_KEY=only-for-checks-0123456789abcdefghijklmnopqrstuvwxyz0123456789 \
 	BASE_URL=https://news.example.org DATABASE_URL= FEEDS_FILE= SENDER_URL= REDIS_URL= DJANGO_SETTINGS_MODULE=worker.settings
 
-.PHONY: help demo up test lint ruff types contracts checks test-sqlite test-postgres bench pictures lock clean
+.PHONY: help demo up test lint ruff types contracts checks test-sqlite test-postgres faults bench pictures lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -43,6 +43,9 @@ test-sqlite: .venv/.installed ## Run the tests on SQLite (ARGS="tests/feeds -k n
 
 test-postgres: .venv/.installed ## Run the tests on a throw-away PostgreSQL
 	TEST_DATABASE=postgres $(BIN)/python -m pytest $(ARGS)
+
+faults: .venv/.installed ## Kill, stall and starve it while mail goes out, and account for every reader (ARGS="NAME --short")
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 bench: .venv/.installed ## List what can be measured, or measure one (ARGS="NAME")
 	@$(RUN) bench $(ARGS)

@@ -189,7 +189,7 @@ class Call:
         give_up_at = monotonic() + min(DATABASE_PATIENCE, self.lease.seconds)
         while True:
             try:
-                bulk.record_endings(self.lease.model, self.lease.token, self._endings.values())
+                bulk.record_endings(self.lease.model, self.lease.token, self._endings.values(), late=True)
                 self.lease.unsettled -= 1
                 return
             except OperationalError as error:

@@ -123,8 +123,12 @@ def give_up(model: type[Row], token: str, begun: Collection[int], *, is_whole: b
     with transaction.atomic():
         rows.filter(state=DeliveryState.QUEUED).update(lease_token="", leased_until=None)
         if is_whole:
-            rows.filter(state=DeliveryState.ATTEMPTING).exclude(pk__among=set(begun)).update(
-                state=DeliveryState.QUEUED, attempts=Greatest(F("attempts"), 1) - 1, lease_token="", leased_until=None)
+            given_up = Q(state=DeliveryState.UNCERTAIN, error=CRASHED)  # by another machine, which could not know
+            if model is Delivery:
+                going_on = Issue.objects.filter(state__in=[IssueState.SENDING, IssueState.HELD])
+                given_up &= Q(issue__in=going_on)
+            rows.filter(Q(state=DeliveryState.ATTEMPTING) | given_up).exclude(pk__among=set(begun)).update(
+                state=DeliveryState.QUEUED, attempts=Greatest(F("attempts"), 1) - 1, error="", lease_token="", leased_until=None)
         rows.filter(state=DeliveryState.ATTEMPTING).update(
             state=DeliveryState.UNCERTAIN, error=CRASHED, leased_until=None, updated_at=Now())
 
@@ -155,17 +159,19 @@ def close_unsent(model: type[Row], ids: Collection[int], token: str, state: str,
 def record_endings(model: type[Row], token: str, endings: Iterable[Ending], *, late: bool = False) -> int:
     """Write down how attempts ended; return how many rows were still this worker's to write.
 
-    The token fences off a worker that was thought dead: once its lease was taken over, it changes nothing. `late`: what a worker
-    that is gone had been told also settles rows that were given up as uncertain meanwhile, if it is an end and nobody else
-    has settled them (the token then is another). One statement for all: each mail server's answer differs from the last.
+    The token fences off a worker that was thought dead: once its lease was taken over, it changes nothing. `late`: what is known
+    also settles rows that were given up as uncertain meanwhile, if nobody else has settled them (the token then is another);
+    they go back to the queue only while their issue goes on. One statement for all: each mail server's answer is another.
     """
     rows = [(end.row_id, end.state, end.provider_id[:200], end.error[:500], float(end.wait), end.attempted) for end in endings]
     if not rows:
         return 0
     settles = f"post.state = '{DeliveryState.ATTEMPTING}'"
     if late:
-        settles += (f" OR (post.state = '{DeliveryState.UNCERTAIN}' AND "
-                    f"said.state IN ('{DeliveryState.ACCEPTED}', '{DeliveryState.FAILED}'))")
+        goes_on = (f"EXISTS (SELECT 1 FROM storage_issue WHERE storage_issue.id = post.issue_id AND storage_issue.state IN "  # noqa: S608
+                   f"('{IssueState.SENDING}', '{IssueState.HELD}'))" if model is Delivery else "1 = 1")
+        settles += (f" OR (post.state = '{DeliveryState.UNCERTAIN}' AND post.error = '{CRASHED}' AND "
+                    f"(said.state <> '{DeliveryState.QUEUED}' OR {goes_on}))")
     now, later, said, values = _SAID[connection.vendor](rows)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
