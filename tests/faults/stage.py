@@ -235,8 +235,8 @@ class Send:
             refuses: bool = False, of_one: int = 0) -> Result:
         """Wait until the issue is over and every worker has ended, and give account.
 
-        At most `bound` copies may be uncertain, `of_one` of one worker (0: what it has on its way). `after` is done before the server's list is read. `refuses`: the server does refuse
-        copies; if not, none may have failed.
+        At most `bound` copies may be uncertain, `of_one` of one worker (0: what it has on its way). `after` is done before the
+        server's list is read. `refuses`: the server does refuse copies; if not, none may have failed.
         """
         until = time.monotonic() + seconds
         while not self.is_over and time.monotonic() < until:
