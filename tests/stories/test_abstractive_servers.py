@@ -53,7 +53,7 @@ def server(editorial_file: object, settings: Any) -> Iterator[ModelServer]:
 def test_a_bad_server_leaves_the_sources_own_sentences(
     db: None, server: ModelServer, settings: Any, mode: str, says: str, requests: int
 ) -> None:
-    server.mode, settings.SUMMARISER_TIMEOUT_SECONDS = mode, 1
+    server.mode, settings.SUMMARISER_TIMEOUT_SECONDS = mode, 1 if mode in ("hangs", "slow", "slow-head") else 20
     assert_extractive(summarised(add_story()))
     assert len(server.asked) == requests
     assert [says in one for one in outcomes()] == [True] * requests
