@@ -19,13 +19,14 @@ from worker.programs import end_program, start_program
 from worker.redis import prepare_valkey
 
 SERVICE_SECONDS = 120
+LEASE_SECONDS = 10  # with PostgreSQL away: longer than it takes to come back, as in earnest
 
 
 @fault("postgres", "PostgreSQL is struck down and started again: between hand-over and settling, and at random", ("PostgreSQL",))
 def restart_postgres(suite: Suite, kind: str) -> Iterator[tuple[str, Result]]:
     """The mail server has taken a mail, and answers only when the database that is to hold the answer is gone."""
     readers, times = (600, 1) if suite.short else (3000, 4)
-    with suite.stage(kind) as stage:
+    with suite.stage(kind, lease=LEASE_SECONDS) as stage:
         moments = [readers * number // (times + 1) for number in range(1, times + 1)]
         stage.serve_smtp([Mood("dot", "wait 1.5", when=tuple(moments))])
         send = stage.send(readers)
@@ -34,7 +35,7 @@ def restart_postgres(suite: Suite, kind: str) -> Iterator[tuple[str, Result]]:
         yield "PostgreSQL restarted before the answer, SMTP", send.end(SMTP_IN_FLIGHT * done, hits=f"{done} times")
     if suite.short:
         return
-    with suite.stage(kind) as stage:
+    with suite.stage(kind, lease=LEASE_SECONDS) as stage:
         moods = [Mood("call", "wait 1.5", when=(3, 9))]
         stage.serve_sendgrid(moods)
         send = stage.send(15_000)
@@ -42,7 +43,7 @@ def restart_postgres(suite: Suite, kind: str) -> Iterator[tuple[str, Result]]:
         done = _strike(suite, send, [2001, 8001])
         yield "PostgreSQL restarted before the answer, SendGrid", send.end(SENDGRID_IN_FLIGHT * done, hits=f"{done} times")
     random = suite.random("postgres")
-    with suite.stage(kind, machines=2) as stage:
+    with suite.stage(kind, machines=2, lease=LEASE_SECONDS) as stage:
         stage.serve_smtp()
         send = stage.send(8000)
         send.crew([0, 1])
