@@ -98,6 +98,26 @@ def test_a_process_that_lives_is_left_alone_until_its_lease_is_over(sending: Mak
     kept.close(keep=False)
 
 
+def test_what_was_taken_from_a_worker_that_lives_it_does_not_begin(sending: Make, settings: Any) -> None:
+    """By its own clock there is time; the database's has jumped."""
+    issue_id = sending(3)
+    ids = bulk.claim_rows(Delivery.objects.filter(issue_id=issue_id), TOKEN, limit=3, seconds=60)
+    bulk.mark_attempting(Delivery, ids, TOKEN, 60)
+    kept = Replies(Delivery, TOKEN)
+    kept.open()
+    kept.begin(ids[:1])
+    expire()
+    settle_expired()
+    assert states(ids) == ["uncertain", "queued", "queued"]
+    with pytest.raises(TransientError, match="left to another worker"):
+        kept.begin(ids[1:])
+    kept.end([bulk.Ending(ids[0], DeliveryState.ACCEPTED)])
+    kept.close(keep=True)
+    settle_expired()
+    assert states(ids) == ["accepted", "queued", "queued"]
+    assert not list(settings.BROADSHEET_HOME.glob("replies/*"))
+
+
 def test_a_worker_that_was_stalled_begins_nothing_more(sending: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It stops after it has looked at the clock, in the middle of noting that it begins."""
     issue_id = sending(1)

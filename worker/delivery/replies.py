@@ -6,6 +6,10 @@ after `kill -9`, as it has left the process. So of a process that ends in the mi
 had begun, which answers it had had, and which copies it had never reached: those go back to the queue. It lives in
 `BROADSHEET_HOME/replies`, a file for each lease, whose lock the kernel lets go of however its process ends.
 
+A process that lives may only seem to be gone: it was stalled, or the database's clock jumped. Before what it has not begun is taken
+from it a second file, named `.shut`, is laid beside its own, and only then is its own read. It looks for that one after each line
+that says "begun" and before the mail goes: so either the line is read, or the mail does not go, whatever any clock says.
+
 A line may be lost with the whole machine, before the disk had it. So after a restart of the machine (another boot id) the answers
 that are there still count, but nothing is taken for never reached.
 """
@@ -38,6 +42,7 @@ class Replies:
 
     def __init__(self, model: Model, token: str) -> None:
         self.path = _path(model, token)
+        self._shut = _shut(self.path)
         self._file = -1
         self._is_broken = False  # a line may be cut short: what followed it could not be read, so nothing more is begun
 
@@ -49,11 +54,14 @@ class Replies:
             self._file = _create(self.path)
 
     def begin(self, row_ids: Sequence[int]) -> None:
-        """Keep that these copies may be handed over from now on; raises TransientError if that cannot be written."""
+        """Keep that these copies may be handed over from now on; raises TransientError if that cannot be written, or if they may
+        have been given to another worker."""
         with self._explaining():
             if self._is_broken:
                 raise OSError(None, "a line of it is broken")
             self._write(f"[\"begun\",{','.join(map(str, row_ids))}]\n")
+        if os.access(self._shut, os.F_OK):  # the order matters: see above
+            raise TransientError("the lease on these copies was over before they were begun: they are left to another worker")
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:
@@ -75,7 +83,7 @@ class Replies:
         if self._file < 0:
             return
         if not keep:
-            self.path.unlink(missing_ok=True)
+            _remove(self.path)
         os.close(self._file)
         self._file = -1
 
@@ -98,6 +106,17 @@ def _say(ending: bulk.Ending) -> str:
 def _path(model: Model, token: str) -> Path:
     home: Path = settings.BROADSHEET_HOME
     return home / "replies" / f"{model._meta.model_name}-{token}.jsonl"
+
+
+def _shut(path: Path) -> Path:
+    """Return the name of the file that says of another that nothing more may be begun in it."""
+    return path.with_suffix(".shut")
+
+
+def _remove(path: Path) -> None:
+    """In this order: nobody may find the one without the other."""
+    path.unlink(missing_ok=True)
+    _shut(path).unlink(missing_ok=True)
 
 
 def _create(path: Path) -> int:
@@ -150,7 +169,7 @@ def fold_replies() -> int:
             noted = _read(file)
             bulk.record_endings(model, token, noted.endings.values(), late=True)
             bulk.give_up(model, token, noted.begun, is_whole=noted.is_whole)
-            path.unlink(missing_ok=True)
+            _remove(path)
             folded += 1
     return folded
 
@@ -158,11 +177,17 @@ def fold_replies() -> int:
 def fold_living(model: Model, tokens: Iterable[str]) -> None:
     """Write into the ledger what processes of this machine have been told that seem to be stalled, and take back what they had not
     begun when their leases ended; these are their tokens."""
-    for token in tokens:
+    for path, token in ((_path(model, token), token) for token in tokens):
         try:
-            with _path(model, token).open("rb") as file:
+            with path.open("rb") as file:
+                _shut(path).touch(mode=0o600)
                 noted = _read(file)
-        except OSError:  # it is another machine's
+            if not path.exists():  # it was just done
+                _shut(path).unlink(missing_ok=True)
+        except FileNotFoundError:  # it is another machine's
+            continue
+        except OSError as error:  # its copies are uncertain then, until it says how they ended
+            log.error("what a worker was told cannot be read", file=str(path), reason=error.strerror or str(error))
             continue
         bulk.record_endings(model, token, noted.endings.values())
         bulk.give_up(model, token, noted.begun, is_whole=noted.is_whole, lives=True)
