@@ -1,9 +1,10 @@
 """Claimed rows in, calls to the next hop out, several under way at once: while some are answered the next is prepared."""
 
+import gc
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from time import monotonic
 
 from django.conf import settings
@@ -23,6 +24,19 @@ from worker.storage.models import DeliveryState, Issue
 MOST_ILL = 3  # calls in a row of which everything was put off
 ILL_PAUSE_SECONDS = 5.0
 BATCH_SECONDS = 30.0  # then the rest of a batch goes back to the queue: calls may be slow
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector from looking through thousands of copies again and again, which have no cycles in them: it takes a
+    tenth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Flight:
@@ -47,7 +61,7 @@ class Flight:
         """Hand over the claimed rows call by call, counting their next states; stop early if the issue was stopped or the
         next hop wants a pause, and return how long a one. Raises what the calls raise, once all of them are settled."""
         waiting = list(ids)
-        with ThreadPoolExecutor(self.sender.calls_at_once, "call") as threads:
+        with _no_collection(), ThreadPoolExecutor(self.sender.calls_at_once, "call") as threads:
             try:
                 while waiting and not (self._is_full or self.is_over()):
                     waiting = self._begin(waiting, threads)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import random
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from django.conf import settings
@@ -41,8 +41,7 @@ Model = type[Delivery] | type[Notice]
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"]+")
 
 
-@dataclass(frozen=True)
-class Ready:
+class Ready(NamedTuple):
     """A row that is marked `attempting`: how often it was attempted before, and the copy to hand over."""
 
     row_id: int

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
+from typing import NamedTuple
 
 from worker.errors import BroadsheetError
 from worker.press.proof import AGREE_MARK, GO_MARK, PREFERENCES_MARK, SEEN_MARK, UNSUBSCRIBE_MARK
@@ -54,8 +55,7 @@ class Sheet:
     feedback: str = ""  # Feedback-ID: what mailbox providers' complaint reports are grouped by
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """One reader's copy: which template, for which row of the ledger, to whom, with whose links."""
 
     template: "MessageTemplate"

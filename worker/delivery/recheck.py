@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from worker.delivery.audience import explain_absence
 from worker.delivery.fence import take_turn
@@ -16,7 +16,7 @@ from worker.delivery.message import AddressError, MessageTemplate, make_copy
 from worker.delivery.pace import admit
 from worker.delivery.variants import Variants
 from worker.errors import BroadsheetError
-from worker.readers.links import go_url, preferences_url, seen_url, sign_link, unsubscribe_mailto, unsubscribe_url
+from worker.readers.links import CopyLinks, go_url, seen_url, sign_link
 from worker.readers.suppress import suppressed_among
 from worker.storage import bulk
 from worker.storage.models import Delivery, DeliveryState, Issue, IssueState, Subscription
@@ -40,11 +40,13 @@ def sort_by_kind(ids: Sequence[int], variants: Variants) -> list[int]:
 
     Only to fill the calls: each looks again, and leaves out who chose otherwise since.
     """
-    kinds: dict[MessageTemplate, list[int]] = {}
     choices = ("reader__partners", "reader__tracking", "reader__topics")
-    rows = Delivery.objects.filter(pk__among=set(ids)).order_by("pk")
-    for row_id, partners, tracking, topics in rows.values_list("pk", *choices):
-        template = variants.find(bool(partners), bool(tracking), topics or "")  # nothing is known of an erased reader
+    chosen = Q(reader__partners=True) | Q(reader__tracking=True) | Q(reader__topics__gt="")
+    rows = Delivery.objects.filter(chosen, pk__among=set(ids)).order_by()
+    choice_of = {row_id: choice for row_id, *choice in rows.values_list("pk", *choices)}  # most readers chose nothing
+    kinds: dict[MessageTemplate, list[int]] = {}
+    for row_id in sorted(ids):
+        template = variants.find(*choice_of.get(row_id, (False, False, "")))
         kinds.setdefault(template, []).append(row_id)
     return [row_id for kind in kinds.values() for row_id in kind]
 
@@ -100,6 +102,7 @@ def _sort_rows(issue: Issue, rows: Sequence[_Row], variants: Variants, one_lette
     bugs: list[Exception] = []
     suppressed = suppressed_among(row.email for row in rows if row.email)
     missing = [row.reader_id for row in rows if not row.is_due and row.reader_id]
+    links = CopyLinks(issue.newsletter)
     absent = explain_absence(issue.newsletter, missing, digest=issue.digest) if missing else {}
     for row in rows:
         fault = _find_fault(row, suppressed, absent)
@@ -109,7 +112,7 @@ def _sort_rows(issue: Issue, rows: Sequence[_Row], variants: Variants, one_lette
                 call.others.append(row.row_id)
                 continue
             try:
-                call.ready.append(_make_ready(row, issue.newsletter, template))
+                call.ready.append(_make_ready(row, links, template))
             except AddressError as error:
                 fault = DeliveryState.FAILED, str(error)
             except BroadsheetError:  # a setting is wrong: the next reader's copy would be no better
@@ -151,11 +154,11 @@ def _find_fault(row: _Row, suppressed: set[str], absent: Mapping[int, str]) -> t
     return None
 
 
-def _make_ready(row: _Row, newsletter: str, template: MessageTemplate) -> Ready:
+def _make_ready(row: _Row, links: CopyLinks, template: MessageTemplate) -> Ready:
     reader_id, email = row.reader_id or 0, row.email or ""  # both there, or there was a fault
     token = sign_link("measure", delivery=row.row_id) if row.tracking else ""
-    leave = unsubscribe_url(reader_id, newsletter)
-    copy = make_copy(template, "delivery_id", row.row_id, email, unsubscribe_url=leave,
-                     unsubscribe_mailto=unsubscribe_mailto(leave), preferences_url=preferences_url(reader_id),
+    leave, leave_by_mail = links.leave(reader_id)
+    copy = make_copy(template, "delivery_id", row.row_id, email, unsubscribe_url=leave, unsubscribe_mailto=leave_by_mail,
+                     preferences_url=links.preferences(reader_id),
                      seen_url=seen_url(token) if token else "", go_url=go_url(token) if token else "")
     return Ready(row.row_id, row.attempts, copy)
