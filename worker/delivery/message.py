@@ -253,10 +253,8 @@ def _encode_text(text: str) -> bytes:
 
 def _encode_link(link: str) -> bytes:
     """Return what `_encode_text` returns, sooner: two links a copy are most of what a copy costs. They are ASCII."""
-    lines = [link[at : at + _LINE] for at in range(0, len(link), _LINE)]
-    if "=" in link or any(line.startswith(".") for line in lines):
-        return _encode_text(link)
-    return "=\r\n".join(lines).encode()
+    lines = "\n" + "=\r\n".join([link[at : at + _LINE] for at in range(0, len(link), _LINE)])
+    return _encode_text(link) if "=" in link or "\n." in lines else lines[1:].encode()
 
 
 def _wrap_line(line: str) -> str:

@@ -50,26 +50,26 @@ class Replies:
         """Make the file, unless it is there; raises TransientError if that cannot be done."""
         if self._file >= 0:
             return
-        with self._explaining():
+        try:
             self._file = _create(self.path)
+        except OSError as error:
+            raise self._explain(error) from error
 
     def begin(self, row_ids: Sequence[int]) -> None:
         """Keep that these copies may be handed over from now on; raises TransientError if that cannot be written, or if they may
         have been given to another worker."""
-        with self._explaining():
+        try:
             if self._is_broken:
                 raise OSError(None, "a line of it is broken")
             self._write(f"[\"begun\",{','.join(map(str, row_ids))}]\n")
+        except OSError as error:
+            raise self._explain(error) from error
         if os.access(self._shut, os.F_OK):  # the order matters: see above
             raise TransientError("the lease on these copies was over before they were begun: they are left to another worker")
 
-    @contextmanager
-    def _explaining(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise TransientError(f"BROADSHEET_HOME: {self.path} cannot be written ({error.strerror or error}), and nothing is sent "
-                                 "that is not noted there: make room, or let this user write to it") from error
+    def _explain(self, error: OSError) -> TransientError:
+        return TransientError(f"BROADSHEET_HOME: {self.path} cannot be written ({error.strerror or error}), and nothing is sent "
+                              "that is not noted there: make room, or let this user write to it")
 
     def end(self, endings: Sequence[bulk.Ending]) -> None:
         """Keep how attempts ended. If there is no room for that, the process itself still knows."""
