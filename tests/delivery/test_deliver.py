@@ -336,7 +336,7 @@ def test_one_copy_that_cannot_be_made_keeps_no_other_from_its_reader(
         sending: Make, box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     issue_id = sending(5)
     first = Reader.objects.order_by("pk")[0].pk
-    monkeypatch.setattr(recheck, "preferences_url", lambda reader_id: f"https://example.org/{1 // (reader_id - first)}/")
+    monkeypatch.setattr(recheck.CopyLinks, "preferences", lambda _, reader_id: f"https://example.org/{1 // (reader_id - first)}/")
     assert deliver_issue(issue_id).state == "sent"
     assert status(issue_id)["states"] == {"accepted": 4, "failed": 1}
     assert "could not be made" in Delivery.objects.get(state="failed").error
@@ -344,7 +344,7 @@ def test_one_copy_that_cannot_be_made_keeps_no_other_from_its_reader(
 
 def test_a_fault_that_is_about_all_copies_costs_nobody_theirs(sending: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     issue_id = sending(5)
-    monkeypatch.setattr(recheck, "preferences_url", lambda reader_id: str(1 // 0))
+    monkeypatch.setattr(recheck.CopyLinks, "preferences", lambda self, reader_id: str(1 // 0))
     with pytest.raises(ZeroDivisionError):
         deliver_issue(issue_id)
     assert set(states_of(issue_id).values()) == {"queued"}

@@ -31,7 +31,7 @@ from tests.delivery.press import add_readers, make_due, states_of
 from tests.fakes.sendgrid_server import KEY, Answer, SendGridServer
 from tests.fakes.smtp_sink import Rules, SmtpSink
 from worker.delivery.audience import freeze_audience, start_issue
-from worker.delivery.deliver import deliver_batch, deliver_issue, status
+from worker.delivery.deliver import FIRST, deliver_batch, deliver_issue, status
 from worker.delivery.senders import open_sender
 from worker.press.measure import list_links
 from worker.press.proof import MARKS
@@ -199,10 +199,10 @@ def test_what_a_batch_froze_serves_the_next_for_a_minute_and_while_nothing_chang
     issue_id: int, tmp_path: Path
 ) -> None:
     freeze_audience(issue_id)
-    sender, begun, kept = open_sender(f"maildir:{tmp_path / 'box'}"), timezone.now().replace(microsecond=0), None
+    sender, begun, last = open_sender(f"maildir:{tmp_path / 'box'}"), timezone.now().replace(microsecond=0), FIRST
     for seconds, name in ((0, "AITrends"), (50, "AITrends"), (70, "AITrends"), (80, "Trends")):
         Edition.objects.filter(issue_id=issue_id).update(from_name=name)
-        kept = deliver_batch(issue_id, sender, limit=1, now=begun + timedelta(seconds=seconds), kept=kept).variants
+        last = deliver_batch(issue_id, sender, limit=1, now=begun + timedelta(seconds=seconds), last=last)
     mails = read_mails([file.read_bytes() for file in (tmp_path / "box" / "new").iterdir()]).values()
     assert sorted(((mail["Date"].datetime - begun).seconds, mail["From"].addresses[0].display_name) for mail in mails) == [
         (0, "AITrends"), (0, "AITrends"), (70, "AITrends"), (80, "Trends")]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from worker.readers.links import (
     BadLinkError,
+    CopyLinks,
     ExpiredLinkError,
     LinkPurpose,
     address_url,
@@ -38,6 +39,18 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 def test_a_link_gives_back_what_was_signed() -> None:
     token = sign_link("unsubscribe", reader=7, newsletter="daily")
     assert read_link("unsubscribe", token) == {"reader": 7, "newsletter": "daily"}
+
+
+@given(reader=st.integers(1, 2**63 - 1), newsletter=st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True))
+@quickly(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_links_of_an_issues_copies_are_those_of_everything_else(reader: int, newsletter: str, settings: Any,
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_800_000_000.5)
+    for settings.LEAVE_MAILTO in ("", "leave@example.com"):
+        links = CopyLinks(newsletter)
+        url = unsubscribe_url(reader, newsletter)
+        assert links.leave(reader) == (url, unsubscribe_mailto(url))
+        assert links.preferences(reader) == preferences_url(reader)
 
 
 @given(ids=IDS)

@@ -50,7 +50,12 @@ class Batch:
     cancelled: int = 0
     open: bool = False  # rows of the issue are still queued or attempting
     pause: float = 0  # seconds for which the next hop asked to be left alone
-    variants: Variants | None = field(default=None, repr=False, compare=False)  # for the batch that follows
+    # For the batch that follows.
+    variants: Variants | None = field(default=None, repr=False, compare=False)
+    width: int = field(default=1, compare=False)  # calls at once
+
+
+FIRST = Batch()
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,12 @@ class Run:
 
 
 def deliver_batch(issue_id: int, sender: Sender, *, limit: int | None = None, now: datetime | None = None,
-                  kept: Variants | None = None, is_stopping: Callable[[], bool] = lambda: False) -> Batch:
+                  last: Batch = FIRST, is_stopping: Callable[[], bool] = lambda: False) -> Batch:
     """Claim up to `limit` queued copies of the issue and hand them over, `sender.batch_size` at a time.
 
     `limit` is CLAIM, or one full call if that takes more; ten calls' worth if all copies of a call must be of one kind.
-    `now` is what the mails' `Date` says; leases and waiting times go by the database's clock. `kept` is what the batch before
-    had frozen, which serves for a minute while nothing in it has changed. Once `is_stopping` says so no further copy is begun.
+    `now` is what the mails' `Date` says; leases and waiting times go by the database's clock. `last` is the batch before: what
+    it had frozen serves for a minute while nothing in it has changed. Once `is_stopping` says so no further copy is begun.
     Must be called outside a transaction. Raises NotFoundError; BroadsheetError if the edition is not what was approved (the
     issue is held); TransientError if the sender cannot be reached and SenderRefusedError if it turns us away (the issue is
     held), with everything that was not handed over back in the queue.
@@ -78,15 +83,16 @@ def deliver_batch(issue_id: int, sender: Sender, *, limit: int | None = None, no
     if issue.state != IssueState.SENDING or issue.started_at is None:
         return Batch(open=_is_open(issue_id))
     if wait := seconds_left():
-        return Batch(open=_is_open(issue_id), pause=wait)
-    variants = _read_variants(issue, now or timezone.now(), kept)
+        return Batch(open=_is_open(issue_id), pause=wait, variants=last.variants, width=last.width)
+    variants = _read_variants(issue, now or timezone.now(), last.variants)
     lease = Lease(Delivery)
     states: Counter[str] = Counter()
     try:
         ids = lease.claim(find_turn(issue), limit or _choose_limit(sender))
         if sender.one_letter:
             ids = sort_by_kind(ids, variants)
-        pause = Flight(issue, variants, lease, sender, states, is_stopping, is_proven=kept is not None).carry(ids)
+        flight = Flight(issue, variants, lease, sender, states, is_stopping, width=last.width)
+        pause = flight.carry(ids)
     except SenderRefusedError as error:
         hold_issue(issue_id, str(error))
         raise
@@ -98,7 +104,7 @@ def deliver_batch(issue_id: int, sender: Sender, *, limit: int | None = None, no
     return Batch(claimed=len(ids), accepted=states[DeliveryState.ACCEPTED], failed=states[DeliveryState.FAILED],
                  uncertain=states[DeliveryState.UNCERTAIN], deferred=states[DeliveryState.QUEUED],
                  suppressed=states[DeliveryState.SUPPRESSED], cancelled=states[DeliveryState.CANCELLED],
-                 open=_is_open(issue_id), pause=pause, variants=variants)
+                 open=_is_open(issue_id), pause=pause, variants=variants, width=flight.width)
 
 
 def _choose_limit(sender: Sender) -> int:
@@ -135,18 +141,18 @@ def deliver_issue(issue_id: int, *, sender: Sender | None = None, seconds: float
     audience = _freeze(issue_id)
     stop_at = None if seconds is None else time.monotonic() + seconds
     out = sender or open_sender()
-    done, patience, kept = 0, 0, None
+    done, patience, batch = 0, 0, FIRST
     try:
         while True:
             try:
-                batch = deliver_batch(issue_id, out, kept=kept, is_stopping=is_stopping)
+                batch = deliver_batch(issue_id, out, last=batch, is_stopping=is_stopping)
             except TransientError:
                 if not patience or stop_at is not None:
                     raise
-                patience -= 1
+                patience, batch = patience - 1, FIRST
                 time.sleep(2.0 ** (MOST_MISSES - 1 - patience))
                 continue
-            patience, kept = MOST_MISSES if batch.claimed else patience, None if batch.pause else batch.variants
+            patience = MOST_MISSES if batch.claimed else patience
             done = _report(issue_id, audience, done, batch, on_progress)
             state = _close(issue_id, batch)
             if state != IssueState.SENDING:

@@ -43,13 +43,13 @@ class Flight:
     """The calls of one batch. The ledger is read and written in the caller's thread alone."""
 
     def __init__(self, issue: Issue, variants: Variants, lease: Lease, sender: Sender, states: Counter[str],
-                 is_stopping: Callable[[], bool], *, is_proven: bool) -> None:
-        """`is_proven`: the next hop has just taken a batch. If not, calls are added one by one, lest all be lost at once."""
+                 is_stopping: Callable[[], bool], *, width: int) -> None:
+        """`width` is with how many calls at once it begins. One is added with each that is taken, lest all be lost at once."""
         self.issue, self.variants, self.lease, self.sender, self.states = issue, variants, lease, sender, states
         self.audience = find_audience(issue.newsletter, digest=issue.digest)
         self.due_at = issue.started_at or timezone.now()
         self.pause = 0.0
-        self.width = sender.calls_at_once if is_proven else 1
+        self.width = min(width, sender.calls_at_once)
         self._is_stopping = is_stopping
         self._ill = 0
         self._is_stopped = False  # nothing that is under way is to begin another copy
@@ -118,9 +118,11 @@ class Flight:
         self.states.update(handed.states)
         if handed.states[DeliveryState.ACCEPTED]:
             self.width = min(self.width + 1, self.sender.calls_at_once)
+        if handed.states[DeliveryState.UNCERTAIN]:
+            self.width = 1
         self._ill = self._ill + 1 if handed.is_ill else 0
         if self._ill == MOST_ILL:  # it is not about these readers
-            handed.pause = max(handed.pause, ILL_PAUSE_SECONDS)
+            handed.pause, self.width = max(handed.pause, ILL_PAUSE_SECONDS), 1
         if handed.policy:
             hold_issue(self.issue.pk, f"the next hop refuses us, not a reader: {handed.policy}")
         if handed.pause:
