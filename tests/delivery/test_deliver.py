@@ -289,12 +289,12 @@ def test_deferred_copies_wait_longer_each_time_and_are_given_up_after_seventeen(
     assert finish_issue(issue_id)
 
 
-def test_deferred_for_a_day_is_given_up(sending: Make) -> None:
+def test_a_copy_of_an_issue_that_was_held_for_days_is_tried_again_like_any_other(sending: Make) -> None:
     issue_id = sending(["busy@example.com"])
-    Issue.objects.update(started_at=timezone.now() - timedelta(hours=25))
+    Issue.objects.update(started_at=timezone.now() - timedelta(days=3))
     with SmtpSink(Rules(rcpt={"busy@example.com": "451 later"})) as sink:
         deliver_batch(issue_id, open_sender(sink.url))
-    assert list(states_of(issue_id).values()) == ["failed"]
+    assert list(states_of(issue_id).values()) == ["queued"]
 
 
 def test_a_sender_that_cannot_be_reached_attempts_nothing(sending: Make) -> None:

@@ -103,8 +103,7 @@ def send_circulars(way: Way, post: Post, states: Counter[str]) -> Went:
             ready, pending = _begin_call(pending, lease, post, sender.batch_size, states)
             if not ready:
                 continue
-            # Their age is nothing against them: the last of a long list waits for hours before its first attempt.
-            handed = hand_over(lease, ready, sender, age=0, since=since)
+            handed = hand_over(lease, ready, sender, since=since)
             states += handed.states
             if handed.policy or handed.pause:
                 return "stopped"

@@ -7,9 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from time import monotonic
 
-from django.conf import settings
-from django.utils import timezone
-
 from worker.delivery.audience import find_audience
 from worker.delivery.backoff import leave_alone
 from worker.delivery.breaker import hold_issue
@@ -47,7 +44,6 @@ class Flight:
         """`width` is with how many calls at once it begins. One is added with each that is taken, lest all be lost at once."""
         self.issue, self.variants, self.lease, self.sender, self.states = issue, variants, lease, sender, states
         self.audience = find_audience(issue.newsletter, digest=issue.digest)
-        self.due_at = issue.started_at or timezone.now()
         self.pause = 0.0
         self.width = min(width, sender.calls_at_once)
         self._is_stopping = is_stopping
@@ -92,10 +88,7 @@ class Flight:
         if begun.pause:
             self.pause, self._is_full = begun.pause, True
         if begun.ready:
-            # Where limits of our own stretch a send over days, a copy is not old because its turn came late.
-            is_slow = settings.SEND_RATES or settings.WARM_UP
-            age = 0 if is_slow else (timezone.now() - self.due_at).total_seconds()
-            call = Call(self.lease, begun.ready, age=age, since=since, is_stopping=self.is_over)
+            call = Call(self.lease, begun.ready, since=since, is_stopping=self.is_over)
             self._under_way.append((call, threads.submit(self._make, call, begun.turn)))
         return begun.others + waiting
 

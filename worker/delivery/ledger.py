@@ -30,7 +30,6 @@ from worker.storage.models import Delivery, DeliveryState, Notice
 
 log = structlog.get_logger(__name__)
 MOST_ATTEMPTS = 17
-LONGEST_SECONDS = 24 * 3600.0  # after that a deferred copy is given up: old news is no news
 # Then twice as long each time, up to two hours: what is refused now is often taken in a moment, and a server that is ill is left
 # alone longer each time (RFC 5321 4.5.4.1), for four hours in all.
 FIRST_WAIT_SECONDS = 0.2
@@ -98,10 +97,10 @@ class Call:
     """Rows that are marked `attempting`, on their way to the next hop: `make` it in any thread, `settle` it in the one of the
     database. It is the sender's `Note`: what it is told stands in the lease's replies before anything else happens."""
 
-    def __init__(self, lease: Lease, ready: Sequence[Ready], *, age: float, since: float,
+    def __init__(self, lease: Lease, ready: Sequence[Ready], *, since: float,
                  is_stopping: Callable[[], bool] = lambda: False) -> None:
         """`since` is what `monotonic` said *before* the rows were marked: a process may be stalled right after that."""
-        self.lease, self.ready, self.age = lease, ready, age
+        self.lease, self.ready = lease, ready
         self._is_stopping = is_stopping
         # The attempts' lease runs since they were marked. A call that waits for another one before it may begin has less of it.
         self._stop_at = since + lease.seconds / 2
@@ -151,7 +150,7 @@ class Call:
     def _take(self, place: int, outcome: Outcome) -> bulk.Ending:
         if place not in self._endings:
             self._outcomes[place] = outcome
-            self._endings[place] = end_attempt(self.ready[place], outcome, self.age, random())  # noqa: S311  it spreads retries
+            self._endings[place] = end_attempt(self.ready[place], outcome, random())  # noqa: S311  it spreads retries
         return self._endings[place]
 
     def settle(self) -> Handed:
@@ -208,12 +207,12 @@ def _close_connection() -> None:
         log.debug("the connection was gone already")
 
 
-def hand_over(lease: Lease, ready: Sequence[Ready], sender: Sender, *, age: float, since: float) -> Handed:
+def hand_over(lease: Lease, ready: Sequence[Ready], sender: Sender, *, since: float) -> Handed:
     """Make the call for rows already committed as `attempting`, and write down how each attempt ended.
 
-    `age` is how many seconds ago this post became due, `since` when it was about to be marked. Raises what `Call.settle` raises.
+    `since` is when they were about to be marked. Raises what `Call.settle` raises.
     """
-    call = Call(lease, ready, age=age, since=since)
+    call = Call(lease, ready, since=since)
     call.make(sender)
     return call.settle()
 
@@ -233,8 +232,8 @@ def _find_pause(outcomes: Sequence[Outcome]) -> float:
     return max(asked, LOST_ANSWER_PAUSE_SECONDS) if made == {Kind.UNCERTAIN} else asked
 
 
-def end_attempt(row: Ready, outcome: Outcome, age: float, chance: float) -> bulk.Ending:
-    """Decide the row's next state. `age` in seconds; `chance` from 0 to 1 spreads the retries. Pure."""
+def end_attempt(row: Ready, outcome: Outcome, chance: float) -> bulk.Ending:
+    """Decide the row's next state; `chance` from 0 to 1 spreads the retries. Pure."""
     detail = _redact(outcome.detail, row.copy.to)
     match outcome.kind:
         case Kind.ACCEPTED:
@@ -246,19 +245,19 @@ def end_attempt(row: Ready, outcome: Outcome, age: float, chance: float) -> bulk
         case Kind.POLICY | Kind.UNSENT:
             return bulk.Ending(row.row_id, DeliveryState.QUEUED, error=detail, attempted=False)
         case Kind.DEFERRED:
-            wait = plan_retry(row.attempts + 1, age, outcome.retry_after, chance)
+            wait = plan_retry(row.attempts + 1, outcome.retry_after, chance)
             if wait is None:
                 return bulk.Ending(row.row_id, DeliveryState.FAILED, error=f"given up: {detail}")
             return bulk.Ending(row.row_id, DeliveryState.QUEUED, error=detail, wait=wait)
 
 
-def plan_retry(attempts: int, age: float, asked: float | None, chance: float) -> float | None:
+def plan_retry(attempts: int, asked: float | None, chance: float) -> float | None:
     """Return how many seconds to wait after `attempts` deferred attempts, or None to give up. Pure.
 
     Twice as long after each attempt, a quarter more or less by `chance` so that a thousand copies deferred at once
-    do not come back at once; never sooner than the next hop asked for.
+    do not come back at once; never sooner than the next hop asked for. How old the issue is says nothing: it may have been held.
     """
-    if attempts >= MOST_ATTEMPTS or age >= LONGEST_SECONDS:
+    if attempts >= MOST_ATTEMPTS:
         return None
     spread = 0.75 + chance / 2
     if asked:

@@ -70,8 +70,7 @@ def _send_claimed(ids: Sequence[int], lease: Lease, sender: Sender, states: Coun
         since = time.monotonic()
         ready = _begin_call(row, lease)
         if ready:
-            age = (timezone.now() - row.created_at).total_seconds()
-            handed = hand_over(lease, [ready], sender, age=age, since=since)
+            handed = hand_over(lease, [ready], sender, since=since)
             states += handed.states
             if handed.policy or handed.pause:
                 return "stopped"
