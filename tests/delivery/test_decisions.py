@@ -15,7 +15,7 @@ TEMPLATE = freeze_template(Sheet("s", "h", "t", "n", "n@example.com", is_notice=
 
 @pytest.mark.parametrize(("attempts", "asked", "least", "most"), [
     (1, None, 0.15, 0.25), (2, None, 0.3, 0.5), (6, None, 4.8, 8), (16, None, 4915, 8192), (1, 0.0, 0.15, 0.25),
-    (1, 300.0, 300, 375), (5, 5.0, 5, 7),
+    (1, 300.0, 300, 375), (5, 5.0, 5, 7), (16, 1.0, 4915, 8192),
 ])
 def test_waits_grow_and_are_spread(attempts: int, asked: float | None, least: float, most: float) -> None:
     waits = [plan_retry(attempts, asked, chance) for chance in (0.0, 0.5, 1.0)]

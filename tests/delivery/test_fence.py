@@ -110,6 +110,19 @@ def test_a_send_that_stood_still_for_long_is_asked_about(sending: Make, box: Pat
     assert deliver_issue(issue_id).state == "sent"
 
 
+def test_a_send_whose_canary_is_waited_for_does_not_stand_still(sending: Make, box: Path, settings: Any) -> None:
+    settings.CANARY_MINUTES = 3 * settings.START_GRACE_MINUTES
+    issue_id = sending(2)
+    long_ago = timezone.now() - timedelta(minutes=2 * settings.START_GRACE_MINUTES)
+    Delivery.objects.update(updated_at=long_ago)
+    AuditEntry.objects.update(at=long_ago)
+    Issue.objects.update(started_at=long_ago, canary_at=long_ago)
+    assert deliver_issue(issue_id, seconds=0).state == "sending"
+    Issue.objects.update(canary_at=long_ago - timedelta(minutes=settings.CANARY_MINUTES))
+    with pytest.raises(ConflictError, match="stood still"):
+        deliver_issue(issue_id)
+
+
 def test_a_send_whose_copies_wait_for_their_next_try_does_not_stand_still(sending: Make, box: Path, settings: Any) -> None:
     issue_id = sending(2)
     long_ago = timezone.now() - timedelta(minutes=settings.START_GRACE_MINUTES + 1)

@@ -224,6 +224,15 @@ def test_a_worker_that_gives_its_claims_back_brings_no_suspicion(sending: Make) 
         bulk.release_rows(Delivery, ids, token)
 
 
+def test_a_file_that_cannot_be_read_keeps_no_other_from_being_read(five: list[int], settings: Any) -> None:
+    Path(settings.BROADSHEET_HOME, "replies", f"delivery-{'0' * 31}.jsonl").mkdir()
+    try:
+        settle_expired()
+    finally:
+        Path(settings.BROADSHEET_HOME, "replies", f"delivery-{'0' * 31}.jsonl").rmdir()
+    assert states(five) == ["accepted", "queued", "uncertain", "queued", "queued"]
+
+
 def test_its_lock_goes_with_its_process(tmp_path: Path, sending: Make, settings: Any) -> None:
     """A real process that is killed while its file is open."""
     issue_id = sending(1)

@@ -115,5 +115,5 @@ def read_edition(issue_id: int) -> Edition:
 def move_issue(issue: Issue, state: IssueState, *, by: str, action: str, note: str = "", turns: int = 0) -> None:
     """Write an issue's new state and note, and who did it, in the caller's transaction."""
     Issue.objects.filter(pk=issue.pk).update(state=state, note=note, revision=F("revision") + 1)
-    AuditEntry.objects.create(actor=by[:254], action=action, subject=f"issue {issue.pk}",
+    AuditEntry.objects.create(at=Now(), actor=by[:254], action=action, subject=f"issue {issue.pk}",
                               detail={**({"note": note} if note else {}), **({"turns": turns} if turns else {})})

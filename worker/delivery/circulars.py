@@ -100,7 +100,8 @@ def send_circulars(way: Way, post: Post, states: Counter[str]) -> Went:
             went = "some"
             lease.renew()
             since = monotonic()
-            ready, pending = _begin_call(pending, lease, post, sender.batch_size, states)
+            with lease.marking():
+                ready, pending = _begin_call(pending, lease, post, sender.batch_size, states)
             if not ready:
                 continue
             handed = hand_over(lease, ready, sender, since=since)

@@ -172,7 +172,10 @@ def _close(issue_id: int, batch: Batch) -> str:
     """Finish the issue if nothing of it is open, and return its state; of a million rows that is not asked after each batch."""
     if not batch.open:
         finish_issue(issue_id)
-    return str(Issue.objects.values_list("state", flat=True).get(pk=issue_id))
+    state = str(Issue.objects.values_list("state", flat=True).get(pk=issue_id))
+    if state == IssueState.CANCELLED:
+        bulk.cancel_queued(issue_id)  # what a call under way gave back after the cancel
+    return state
 
 
 def _freeze(issue_id: int) -> int:
@@ -216,8 +219,10 @@ def _count_down(issue_id: int, pause: float) -> float:
 
 def settle_expired() -> int:
     """Write down what processes that are gone had been told, give back what they had not reached, and turn the rest of their
-    attempts into `uncertain` once their lease is over; return how many. Leases go by the database's clock."""
+    attempts into `uncertain` once their lease is over; return how many. Leases go by the database's clock. What went back to the
+    queue of an issue that was cancelled meanwhile is cancelled."""
     fold_replies()
+    bulk.cancel_queued(*Issue.objects.filter(state=IssueState.CANCELLED, started_at__isnull=False).values_list("pk", flat=True))
     under_way = list(Issue.objects.filter(state__in=[IssueState.SENDING, IssueState.HELD, IssueState.CANCELLED],
                                           started_at__isnull=False).values_list("pk", flat=True))
     return _settle(Delivery, issue_id__in=under_way) + _settle(Notice)
@@ -250,7 +255,8 @@ def cancel_issue(issue_id: int, *, by: str, note: str = "") -> int:
             raise ConflictError(f"issue {issue_id} is {issue.state}: only one that is approved, sending or held is cancelled")
         move_issue(issue, IssueState.CANCELLED, by=by, action="cancel", note=note)
         Issue.objects.filter(pk=issue_id).update(send_at=None, send_zone="")
-        return bulk.cancel_queued(issue_id)
+    # Only then, as a worker that marks copies has their rows before the issue's. The sweep does it again.
+    return bulk.cancel_queued(issue_id)
 
 
 def status(issue_id: int) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from worker.delivery.breaker import check_issue
 from worker.delivery.message import clean_line
+from worker.delivery.senders.sendgrid import SendGridSender
 from worker.errors import BroadsheetError
 from worker.readers.addresses import mailbox_of
 from worker.readers.find import find_owners, find_spellings
@@ -157,7 +158,7 @@ def apply_events(events: Sequence[Event]) -> int:
                     shaken.add(post.issue_id)
             _act_for_readers(event, post, is_astray=event in astray)
     for issue_id in shaken:
-        check_issue(issue_id)
+        check_issue(issue_id, lost_together=SendGridSender.lost_together)
     return len(new)
 
 

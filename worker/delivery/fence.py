@@ -93,6 +93,7 @@ def check_stillness(issue: Issue) -> None:
     rows = Delivery.objects.filter(issue_id=issue.pk)
     stirred = (
         Issue.objects.filter(pk=issue.pk, started_at__gt=since),
+        Issue.objects.filter(pk=issue.pk, canary_at__gt=since - timedelta(minutes=settings.CANARY_MINUTES)),
         AuditEntry.objects.filter(subject=f"issue {issue.pk}", at__gt=since),
         rows.filter(updated_at__gt=since), rows.filter(state=DeliveryState.QUEUED, not_before__gt=since))
     if issue.started_at is None or any(found.exists() for found in stirred):

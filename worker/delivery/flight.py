@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 
 from worker.delivery.audience import find_audience
-from worker.delivery.backoff import leave_alone
+from worker.delivery.backoff import leave_alone, seconds_left
 from worker.delivery.breaker import hold_issue
 from worker.delivery.fence import keep_turn
 from worker.delivery.ledger import Call, Handed, Lease
@@ -77,11 +77,15 @@ class Flight:
 
     def _begin(self, waiting: list[int], threads: ThreadPoolExecutor) -> list[int]:
         """Send the next call on its way; return the rows that are left for another."""
+        if wait := seconds_left():  # another worker was told so
+            self.pause, self._is_full = wait, True
+            return waiting
         self.lease.renew()
         since = monotonic()
         taken, waiting = waiting[: self.sender.batch_size], waiting[self.sender.batch_size :]
-        begun = begin_call(self.issue, taken, self.audience, self.variants, self.lease, self.states,
-                           one_letter=self.sender.one_letter)
+        with self.lease.marking():
+            begun = begin_call(self.issue, taken, self.audience, self.variants, self.lease, self.states,
+                               one_letter=self.sender.one_letter)
         if begun is None:
             self._is_stopped = True
             return []

@@ -8,9 +8,11 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import random
+from threading import Lock
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -77,6 +79,14 @@ class Lease:
         self._ids += ids
         return ids
 
+    @contextmanager
+    def marking(self) -> Iterator[None]:
+        """While rows are being marked: if that ends in an error the database may have done so all the same, and what is in the
+        replies tells that none of them was begun."""
+        self.unsettled += 1
+        yield
+        self.unsettled -= 1
+
     def renew(self) -> None:
         """Make the lease whole again once a quarter of it is used up; more often would cost more than it saves."""
         if monotonic() - self._renewed > self.seconds / 4:
@@ -106,6 +116,8 @@ class Call:
         self._stop_at = since + lease.seconds / 2
         self._begin_by = since + lease.seconds * 2 / 3  # the last third is for the answer
         self._begun: set[int] = set()
+        self._is_settled = False
+        self._change = Lock()  # of these two: a sender's threads may outlive its call
         self._endings: dict[int, bulk.Ending] = {}
         self._outcomes: dict[int, Outcome] = {}
         self._error: BaseException | None = None
@@ -133,7 +145,10 @@ class Call:
         self._require_time()
         self.lease.replies.begin([self.ready[place].row_id for place in places])
         self._require_time()
-        self._begun.update(places)
+        with self._change:
+            if self._is_settled:
+                raise TransientError("the call is over")
+            self._begun.update(places)
 
     def _require_time(self) -> None:
         if monotonic() > self._begin_by:
@@ -159,6 +174,8 @@ class Call:
         What the sender did not answer for is `uncertain` if it was begun, and back in the queue if not. Raises what the sender
         raised: TransientError and SenderRefusedError if nothing could be handed over.
         """
+        with self._change:
+            self._is_settled = True  # what was not begun by now never is
         for place in range(len(self.ready)):
             begun = f"the call ended in the middle: {type(self._error).__name__}" if self._error else "no answer was told"
             lost = Outcome(Kind.UNCERTAIN, detail=begun) if place in self._begun else Outcome(Kind.UNSENT, detail=self._words())
@@ -260,9 +277,8 @@ def plan_retry(attempts: int, asked: float | None, chance: float) -> float | Non
     if attempts >= MOST_ATTEMPTS:
         return None
     spread = 0.75 + chance / 2
-    if asked:
-        return round(asked * (1 + chance / 4), 1)
-    return round(FIRST_WAIT_SECONDS * 2.0 ** (attempts - 1) * spread, 2)
+    wait = FIRST_WAIT_SECONDS * 2.0 ** (attempts - 1) * spread
+    return round(max(wait, asked * (1 + chance / 4)) if asked else wait, 2)
 
 
 def _redact(words: str, address: str) -> str:

@@ -68,7 +68,8 @@ def _send_claimed(ids: Sequence[int], lease: Lease, sender: Sender, states: Coun
         if row is None:
             continue
         since = time.monotonic()
-        ready = _begin_call(row, lease)
+        with lease.marking():
+            ready = _begin_call(row, lease)
         if ready:
             handed = hand_over(lease, [ready], sender, since=since)
             states += handed.states

@@ -187,7 +187,7 @@ def fold_living(model: Model, tokens: Iterable[str]) -> None:
         except FileNotFoundError:  # it is another machine's
             continue
         except OSError as error:  # its copies are uncertain then, until it says how they ended
-            log.error("what a worker was told cannot be read", file=str(path), reason=error.strerror or str(error))
+            _complain(path, error)
             continue
         bulk.record_endings(model, token, noted.endings.values())
         bulk.give_up(model, token, noted.begun, is_whole=noted.is_whole, lives=True)
@@ -206,12 +206,20 @@ def _open_left(path: Path) -> Iterator[BufferedIOBase | None]:
     except FileNotFoundError:
         yield None
         return
+    except OSError as error:  # as if another user runs a worker here: the others' files are read all the same
+        _complain(path, error)
+        yield None
+        return
     with file:
         with suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield file
             return
         yield None
+
+
+def _complain(path: Path, error: OSError) -> None:
+    log.error("what a worker was told cannot be read: let this user read it", file=str(path), reason=error.strerror or str(error))
 
 
 def _read(file: BufferedIOBase) -> Noted:

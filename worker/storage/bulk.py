@@ -19,7 +19,8 @@ from worker.storage.models import Delivery, DeliveryState, Issue, IssueState, No
 Row = TypeVar("Row", bound=Delivery | Notice)
 OPEN = (DeliveryState.QUEUED, DeliveryState.ATTEMPTING)
 SUSPECT_CLAIMS = 2
-MOST_CLAIMS = SUSPECT_CLAIMS + 3  # three of them alone
+ALONE_CLAIMS = SUSPECT_CLAIMS + 2  # before that in a tenth and a hundredth of a claim
+MOST_CLAIMS = ALONE_CLAIMS + 3  # three of them alone
 CRASHED = "the worker stopped before it learnt whether this copy was taken"
 POISON = "set aside: each worker that prepared this copy ended in the middle of it; the logs may say why"
 
@@ -81,8 +82,9 @@ def claim_rows(rows: QuerySet[Row], token: str, *, limit: int, seconds: float) -
 
     SKIP LOCKED lets several workers take different rows at once on PostgreSQL instead of queueing for the same ones;
     on SQLite the IMMEDIATE transaction admits one at a time and Django leaves the clause out. A row whose lease has
-    run out was claimed by a worker that is gone: it was never attempted, so it may be claimed again. One on which that has
-    happened twice may be what ends them: it is claimed alone, so that no other suffers for it, and after three more set aside.
+    run out was claimed by a worker that is gone: it was never attempted, so it may be claimed again. Those on which that has
+    happened twice may hold the one that ends them. They are claimed fewer and fewer at a time, until it is alone and no other
+    suffers for it; after three times alone it is set aside.
     """
     own = rows.model._default_manager
     with transaction.atomic():
@@ -92,10 +94,16 @@ def claim_rows(rows: QuerySet[Row], token: str, *, limit: int, seconds: float) -
         if poison:
             own.filter(pk__among=set(poison)).update(state=DeliveryState.FAILED, error=POISON, lease_token="", leased_until=None,
                                              not_before=None, updated_at=Now())
-        suspect = [pk for pk, claims in found if SUSPECT_CLAIMS <= claims < MOST_CLAIMS]
-        ids = [pk for pk, claims in found if claims < SUSPECT_CLAIMS] or suspect[:1]
+        ids = _choose([(pk, claims) for pk, claims in found if claims < MOST_CLAIMS], limit)
         own.filter(pk__among=set(ids)).update(lease_token=token, leased_until=_in(seconds), claims=F("claims") + 1)
     return ids
+
+
+def _choose(found: Sequence[tuple[int, int]], limit: int) -> list[int]:
+    """Return which of these rows (id, how often it was claimed in vain) are claimed now: the least suspect. Pure."""
+    least = max(min((claims for _, claims in found), default=0), SUSPECT_CLAIMS - 1)
+    most = 1 if least >= ALONE_CLAIMS else max(1, limit // 10 ** (least - SUSPECT_CLAIMS + 1))
+    return [pk for pk, claims in found if claims <= least][:most]
 
 
 def renew_lease(model: type[Row], ids: Collection[int], token: str, seconds: float) -> None:
@@ -125,12 +133,19 @@ def give_up(model: type[Row], token: str, begun: Collection[int], *, is_whole: b
         if is_whole:
             given_up = Q(state=DeliveryState.UNCERTAIN, error=CRASHED)  # by another machine, which could not know
             if model is Delivery:
-                going_on = Issue.objects.filter(state__in=[IssueState.SENDING, IssueState.HELD])
-                given_up &= Q(issue__in=going_on)
+                given_up &= Q(issue__in=_lock_going_on(token))
             rows.filter(Q(state=DeliveryState.ATTEMPTING) | given_up).exclude(pk__among=set(begun)).update(
                 state=DeliveryState.QUEUED, attempts=Greatest(F("attempts"), 1) - 1, error="", lease_token="", leased_until=None)
         rows.filter(state=DeliveryState.ATTEMPTING).update(
             state=DeliveryState.UNCERTAIN, error=CRASHED, leased_until=None, updated_at=Now())
+
+
+def _lock_going_on(token: str) -> list[int]:
+    """Return the issue of a lease if it goes on, locked: so it is neither closed nor cancelled before what goes back to its queue
+    can be seen."""
+    owners = Delivery.objects.filter(lease_token=token).values("issue_id")
+    going_on = Issue.objects.filter(pk__in=owners, state__in=[IssueState.SENDING, IssueState.HELD])
+    return list(going_on.select_for_update(no_key=True).values_list("pk", flat=True))
 
 
 def put_off(model: type[Row], waits: Mapping[int, float], token: str) -> None:
@@ -168,8 +183,9 @@ def record_endings(model: type[Row], token: str, endings: Iterable[Ending], *, l
         return 0
     settles = f"post.state = '{DeliveryState.ATTEMPTING}'"
     if late:
+        lock = " FOR SHARE" if connection.features.has_select_for_update else ""  # against `close_issue` and a cancel
         goes_on = (f"EXISTS (SELECT 1 FROM storage_issue WHERE storage_issue.id = post.issue_id AND storage_issue.state IN "  # noqa: S608
-                   f"('{IssueState.SENDING}', '{IssueState.HELD}'))" if model is Delivery else "1 = 1")
+                   f"('{IssueState.SENDING}', '{IssueState.HELD}'){lock})" if model is Delivery else "1 = 1")
         settles += (f" OR (post.state = '{DeliveryState.UNCERTAIN}' AND post.error = '{CRASHED}' AND "
                     f"(said.state <> '{DeliveryState.QUEUED}' OR {goes_on}))")
     now, later, said, values = _SAID[connection.vendor](rows)
@@ -224,19 +240,25 @@ def expire_attempts(model: type[Row], **where: object) -> int:
         state=DeliveryState.UNCERTAIN, error=CRASHED, leased_until=None, updated_at=Now())
 
 
-def cancel_queued(issue_id: int) -> int:
+def cancel_queued(*issue_ids: int) -> int:
     """Take back what nobody has attempted yet, leased or not: the worker's own update then finds it gone."""
-    return Delivery.objects.filter(issue_id=issue_id, state=DeliveryState.QUEUED).update(
+    return Delivery.objects.filter(issue_id__in=issue_ids, state=DeliveryState.QUEUED).update(
         state=DeliveryState.CANCELLED, lease_token="", leased_until=None, not_before=None, updated_at=Now())
 
 
 def close_issue(issue_id: int) -> bool:
-    """Make the issue `sent` if its audience is frozen and nothing of it is open, in one statement, so that nothing
-    can be queued in between; say whether it was this call that did.
+    """Make the issue `sent` if its audience is frozen and nothing of it is open; say whether it was this call that did.
+
+    The issue is locked first, and the rows looked at in a statement of their own: so what was queued again by somebody who had
+    the lock before is seen, and nobody queues anything in between.
     """
-    unfinished = Delivery.objects.filter(issue_id=issue_id, state__in=OPEN).values("issue_id")
-    return Issue.objects.filter(pk=issue_id, state=IssueState.SENDING, started_at__isnull=False).exclude(
-        pk__in=unfinished).update(state=IssueState.SENT, sent_at=Coalesce("sent_at", Now())) == 1
+    with transaction.atomic():
+        issue = Issue.objects.select_for_update(no_key=True).filter(
+            pk=issue_id, state=IssueState.SENDING, started_at__isnull=False)
+        if not issue or Delivery.objects.filter(issue_id=issue_id, state__in=OPEN).exists():
+            return False
+        Issue.objects.filter(pk=issue_id).update(state=IssueState.SENT, sent_at=Coalesce("sent_at", Now()))
+        return True
 
 
 def count_states(issue_id: int) -> dict[str, int]:

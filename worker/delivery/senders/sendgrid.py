@@ -10,6 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
@@ -106,7 +107,8 @@ class SendGridSender:
         rest = [at for at in places if at not in blamed]
         halves = [rest] if blamed else [rest[: len(rest) // 2], rest[len(rest) // 2 :]]
         for half in halves:
-            self._send_range(copies, half, outcomes, note)
+            if not any(outcome and outcome.pause for outcome in outcomes):
+                self._send_range(copies, half, outcomes, note)
 
     def _close(self, places: Sequence[int], outcome: Outcome, outcomes: list[Outcome | None], note: Note) -> None:
         for at in places:
@@ -133,8 +135,7 @@ class SendGridSender:
         if error.status_code in (401, 403):
             raise self._refused(error) from error
         if error.status_code == 429:
-            reset = _read_reset(error.headers)
-            return Outcome(Kind.DEFERRED, detail=said, retry_after=reset, pause=reset)
+            return Outcome(Kind.UNSENT, detail=said, pause=_read_reset(error.headers))
         if error.status_code in (400, 413):
             blamed = {int(place[1]): f"400 {message}" for field, message in words if (place := _PLACE.match(field))}
             if not blamed and any(field for field, _ in words):
@@ -197,8 +198,12 @@ def _read_patience(headers: Any) -> float | None:
 
 
 def _read_reset(headers: Any) -> float:
-    """Return how many seconds SendGrid asks us to wait, 1 to 3600: X-RateLimit-Reset is a time in Unix seconds."""
+    """Return how many seconds SendGrid asks us to wait, 1 to 3600: X-RateLimit-Reset is a time in Unix seconds, by its clock."""
     try:
-        return min(3600.0, max(1.0, float(headers.get("X-RateLimit-Reset")) - time.time()))
+        now = parsedate_to_datetime(headers.get("Date")).timestamp()
+    except (TypeError, ValueError):
+        now = time.time()
+    try:
+        return min(3600.0, max(1.0, float(headers.get("X-RateLimit-Reset")) - now))
     except (TypeError, ValueError):
         return 60.0

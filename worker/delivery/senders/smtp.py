@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.conf import settings
 
 from worker.delivery.message import Copy
-from worker.delivery.senders.base import UNKEPT, Kind, Note, Outcome
+from worker.delivery.senders.base import UNKEPT, Kind, Note, Outcome, describe_fault
 from worker.delivery.senders.smtp_session import LostConnectionError, Server, Session, judge, read_words
 from worker.errors import BroadsheetError, TransientError
 
@@ -94,7 +94,8 @@ class _Mail:
     data: bytes = b""
     commands: list[bytes] = field(default_factory=list)
     is_proposed: bool = False  # its commands have gone out
-    is_out: bool = False  # its final dot has
+    is_begun: bool = False
+    is_out: bool = False  # its final dot has gone out
 
 
 class SmtpSender:
@@ -121,13 +122,18 @@ class SmtpSender:
     def send(self, copies: Sequence[Copy], note: Note = UNKEPT) -> list[Outcome]:
         """Hand over the copies; raises TransientError or SenderRefusedError if the server cannot be reached or used."""
         batch = _Batch(copies, note)
-        with self._change:
-            self._jobs.extend((batch, place) for place in range(len(copies)))
-            self._engage(len(copies))
-            self._change.notify_all()
-        if copies:
-            batch.done.wait()
+        try:
+            with self._change:
+                self._jobs.extend((batch, place) for place in range(len(copies)))
+                self._engage(len(copies))
+                self._change.notify_all()
+            if copies:
+                batch.done.wait()
+        except BaseException:  # the work is being ended in the middle of the call
+            self._break_off(batch)
+            raise
         if batch.error and not any(batch.outcomes):
+            note.end(range(len(copies)), Outcome(Kind.UNSENT, detail=describe_fault(batch.error)))  # begun ones broke off early
             raise batch.error
         return [outcome or Outcome(Kind.UNSENT) for outcome in batch.outcomes]
 
@@ -150,6 +156,16 @@ class SmtpSender:
         for thread in threads:
             thread.join(self._seconds)
 
+    def _break_off(self, batch: _Batch) -> None:
+        """Begin nothing more of a batch, and wait for what is under way."""
+        batch.is_stopped = True
+        with self._change:
+            left = [place for owner, place in self._jobs if owner is batch]
+            self._jobs = deque(job for job in self._jobs if job[0] is not batch)
+        for place in left:
+            batch.close(place, None)
+        batch.done.wait(self._seconds)
+
     def _engage(self, wanted: int) -> None:
         """Start threads for so many jobs, within what the server takes."""
         self._is_closing = False
@@ -158,8 +174,13 @@ class SmtpSender:
         wanted = -(-wanted // MAILS_A_CONNECTION)
         for _ in range(min(wanted - self._waiting, self._most - len(self._threads))):
             thread = threading.Thread(target=self._work, name="smtp", daemon=True)
+            try:
+                thread.start()  # it waits for the lock
+            except RuntimeError as error:  # this machine gives us no more of them
+                if self._threads:
+                    return
+                raise TransientError(f"{self.server}: no connection can be opened ({error})") from error
             self._threads.add(thread)
-            thread.start()
 
     # -- in each connection's thread ------------------------------------------------------------------------------
     def _work(self) -> None:
@@ -224,10 +245,11 @@ class SmtpSender:
         except LostConnectionError as error:
             for mail in reversed(held):
                 self._let_go(session, mail, str(error))
-        except Exception as error:  # begun or not stands in the note; who gave the batch is told what happened
+        except Exception as error:  # who gave the batch is told what happened
             for mail in held:
                 mail.batch.error = error
-                mail.batch.close(mail.place, None)
+                lost = Outcome(Kind.UNCERTAIN, detail=f"the connection ended in the middle: {describe_fault(error)}")
+                mail.batch.close(mail.place, lost if mail.is_begun else None)
         return False
 
     def _propose(self, session: Session, job: _Job | None, held: list[_Mail], *, unwritten: bool = False) -> bytes:
@@ -265,6 +287,7 @@ class SmtpSender:
             self._propose(session, self._take(wait=False), held)
             return
         mail.batch.note.begin([mail.place])
+        mail.is_begun = True
         following = b""
         if self._can_pipeline and session.can_pipeline:
             following = self._propose(session, self._take(wait=False), held, unwritten=True)
