@@ -48,7 +48,9 @@ def measure_peers(folder: Path, choice: Choice, table: Table) -> None:
     rates: dict[str, list[float]] = {name: [] for name in PEERS}
     ours: list[Cost] = []
     with postfix.run_sink(folder) as port, open_paper(folder) as paper:
-        issues = paper.prepare(many, rounds + 1)["issues"]
+        made = paper.prepare(many, rounds + 1)
+        issues = made["issues"]
+        source = postfix.send(port, many, made["mail_bytes"])
         _use_server(paper, port)
         ours.append(paper.deliver(issues.pop()).to_all(many))
         for issue in issues:
@@ -63,6 +65,7 @@ def measure_peers(folder: Path, choice: Choice, table: Table) -> None:
         raise SkippedError("none of them can be run here")
     for name, found in rates.items():
         table.add(f"{name} {find_release(name)}", "", f"{max(found):,.0f}/s")
+    table.add("smtp-source: what the sink takes", "", f"{many / source.seconds:,.0f}/s")
     fastest, rate = max(rates, key=lambda name: max(rates[name])), find_rate(ours, many)
     best = max(rates[fastest])
     table.add("ours, beside the fastest", f"{rate:,.0f}/s", f"{fastest} {best:,.0f}/s", f"{rate / best:.1f}",

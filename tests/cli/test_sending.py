@@ -14,7 +14,10 @@ from django.utils import timezone
 from tests.cli.test_bad_input import assert_one_line, run
 from tests.delivery.press import build_issue
 from worker.cli.commands import broadsheet
+from worker.delivery import deliver
 from worker.delivery.audience import freeze_audience, start_issue
+from worker.delivery.breaker import hold_issue
+from worker.delivery.deliver import cancel_issue
 from worker.delivery.hours import Hour
 from worker.delivery.schedule import schedule_issue, start_due
 from worker.errors import BroadsheetError
@@ -129,6 +132,27 @@ def test_paused_resumed_and_cancelled(issue_id: int) -> None:
     assert "is cancelled" in refuse("resume", issue_id)
     assert list(AuditEntry.objects.order_by("id").values_list("actor", "action")) == [
         (CHIEF, "start"), ("the command line", "hold"), ("the command line", "resume"), (CHIEF, "hold"), (CHIEF, "cancel")]
+
+
+@pytest.mark.parametrize(("stop", "says"), [
+    (lambda issue_id: hold_issue(issue_id, "a wrong date", by=CHIEF), "is held (a wrong date)"),
+    (lambda issue_id: cancel_issue(issue_id, by=CHIEF, note="old news"), "was cancelled (old news)")])
+def test_who_waits_for_an_issue_that_is_stopped_is_told_so(
+    issue_id: int, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stop: Callable[[int], object], says: str
+) -> None:
+    settings.SENDER_URL = f"maildir:{tmp_path}"
+
+    def stop_at_once(given: int) -> int:
+        count = freeze_audience(given)
+        stop(given)
+        return count
+
+    monkeypatch.setattr(deliver, "freeze_audience", stop_at_once)
+    assert says in refuse("deliver", issue_id, "--inline")
+
+
+def test_a_number_that_no_copy_can_have_is_one_line(issue_id: int) -> None:
+    assert "is not in the range" in refuse("settle", issue_id, "--as", "failed", "--delivery", 10**20, "--by", CHIEF)
 
 
 def test_cancelling_a_scheduled_issue_leaves_no_hour(issue_id: int) -> None:

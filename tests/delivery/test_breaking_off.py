@@ -204,6 +204,16 @@ def test_a_cancel_and_a_call_that_is_being_marked_do_not_wait_for_each_other(sen
     assert set(states_of(issue_id).values()) == {"cancelled"}
 
 
+@pytest.mark.django_db
+def test_rows_whose_workers_ended_go_after_all_others(sending: Make) -> None:
+    issue_id = sending(6)
+    first = list(Delivery.objects.filter(issue_id=issue_id).order_by("pk").values_list("pk", flat=True))
+    Delivery.objects.filter(pk__in=first[:3]).update(claims=3)
+    rows = Delivery.objects.filter(issue_id=issue_id)
+    claimed = [bulk.claim_rows(rows, f"{number:032}", limit=3, seconds=60) for number in range(3)]
+    assert claimed == [first[3:], first[:1], first[1:2]]
+
+
 @pytest.mark.parametrize(("claims", "limit", "most"), [
     (0, 10_000, 10_000), (1, 10_000, 10_000), (2, 10_000, 1000), (3, 10_000, 100), (4, 10_000, 1), (6, 10_000, 1), (3, 20, 1)])
 def test_rows_whose_workers_ended_are_claimed_fewer_at_a_time(claims: int, limit: int, most: int) -> None:

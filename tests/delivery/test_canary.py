@@ -64,6 +64,36 @@ def test_a_copy_that_is_put_off_does_not_hold_up_the_rest(sending: Make, setting
     assert states["accepted"] == 599
 
 
+def test_copies_that_are_put_off_go_while_the_others_reports_are_waited_for(sending: Make) -> None:
+    issue_id = sending(600)
+    first = [row for row in Delivery.objects.select_related("reader").order_by("pk") if row.pk % 10 == 0]
+    assert first[0].reader
+    rules = Rules(rcpt={first[0].reader.email: "451 4.3.0 later"})
+    with SmtpSink(rules) as sink:
+        sender = open_sender(sink.url)
+        assert deliver_batch(issue_id, sender).deferred == 1
+        assert Issue.objects.get().canary_at, "59 say enough"
+        rules.rcpt.clear()
+        Delivery.objects.filter(pk=first[0].pk).update(not_before=Now() - timedelta(seconds=1))
+        batch = deliver_batch(issue_id, sender)
+        assert (batch.claimed, batch.accepted) == (1, 1)
+        assert deliver_batch(issue_id, sender).claimed == 0
+        sender.close()
+
+
+def test_a_share_of_which_nothing_was_taken_says_nothing_yet(sending: Make, settings: Any) -> None:
+    settings.CANARY_MINUTES = 0
+    addresses = [f"r{n}@example.com" for n in range(600)]
+    issue_id = sending(addresses)
+    with SmtpSink(Rules(rcpt=dict.fromkeys(addresses, "451 4.3.0 later"))) as sink:
+        sender = open_sender(sink.url)
+        assert deliver_batch(issue_id, sender).deferred == 60
+        Delivery.objects.filter(not_before__isnull=False).update(not_before=Now() - timedelta(seconds=1))
+        assert deliver_batch(issue_id, sender).claimed == 60
+        sender.close()
+    assert Issue.objects.get().canary_at is None
+
+
 @pytest.mark.parametrize(("percent", "readers"), [(10, 499), (0, 600)])
 def test_a_share_that_would_say_nothing_is_none(sending: Make, settings: Any, percent: int, readers: int) -> None:
     settings.CANARY_PERCENT = percent

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from worker.delivery.audience import freeze_audience, start_issue
+from worker.delivery.backoff import leave_alone
 from worker.delivery.breaker import resume_issue
 from worker.delivery.deliver import deliver_batch, deliver_issue, status
 from worker.delivery.senders import open_sender
@@ -107,6 +108,16 @@ def test_a_send_that_stood_still_for_long_is_asked_about(sending: Make, box: Pat
     assert Issue.objects.get().state == "held"
     assert len(list(box.iterdir())) == 1
     resume_issue(issue_id, by="approver@example.com")
+    assert deliver_issue(issue_id).state == "sent"
+
+
+def test_a_send_that_the_next_hop_asked_to_wait_does_not_stand_still(sending: Make, box: Path, settings: Any) -> None:
+    issue_id = sending(2)
+    long_ago = timezone.now() - timedelta(minutes=2 * settings.START_GRACE_MINUTES)
+    Delivery.objects.update(updated_at=long_ago)
+    AuditEntry.objects.update(at=long_ago)
+    Issue.objects.update(started_at=long_ago)
+    leave_alone(-60)  # until a minute ago
     assert deliver_issue(issue_id).state == "sent"
 
 

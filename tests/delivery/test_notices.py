@@ -1,5 +1,6 @@
 """Letters to single readers: the confirmation that was asked for, once, and the ones that are no longer wanted."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -7,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from tests.confirming import confirm
-from tests.fakes.sendgrid_server import KEY, SendGridServer
+from tests.fakes.sendgrid_server import KEY, Answer, SendGridServer
 from tests.fakes.smtp_sink import Rules, SmtpSink
 from worker.delivery.deliver import settle_expired
 from worker.delivery.notices import send_notices
@@ -22,7 +25,7 @@ from worker.readers.subscribe import sign_up
 from worker.readers.suppress import suppress
 from worker.readers.terms import publish_terms
 from worker.storage import bulk
-from worker.storage.models import Issue, Notice, Placement, Story, Subscription
+from worker.storage.models import Issue, Notice, Pace, Placement, Story, Subscription
 
 pytestmark = pytest.mark.django_db
 
@@ -84,6 +87,28 @@ def test_a_crash_in_the_call_leaves_the_letter_uncertain(box: Callable[[], list[
     assert settle_expired() == 1
     assert send_notices() == 0
     assert Notice.objects.get().state == "uncertain"
+
+
+def test_after_a_429_no_letter_asks_again_before_its_time(settings: Any) -> None:
+    sign_up("new@example.com", ["daily"])
+    with SendGridServer() as server:
+        settings.SENDER_URL, settings.SENDGRID_API_KEY, settings.SENDGRID_HOST = "sendgrid:", KEY, server.url
+        server.script = [Answer(429, headers={"X-RateLimit-Reset": str(int(time.time()) + 600)})]
+        assert send_notices() == send_notices() == 0
+        assert server.script == []
+        assert (Notice.objects.get().state, Notice.objects.get().attempts) == ("queued", 0)
+        Pace.objects.update(free_at=Now())
+        assert send_notices() == 1
+
+
+def test_letters_that_cannot_be_claimed_leave_nothing_open(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: Any, **more: Any) -> list[int]:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(bulk, "claim_rows", fail)
+    with pytest.raises(OperationalError):
+        send_notices()
+    assert not list(settings.BROADSHEET_HOME.glob("replies/*"))
 
 
 def test_without_a_server_the_letters_wait() -> None:

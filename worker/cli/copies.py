@@ -169,7 +169,8 @@ def _print_all(copies: Iterable["Copy"]) -> None:
 @click.option("--as", "verdict", type=click.Choice(["accepted", "failed"]),
               help="accepted: the next hop's log shows that it went. failed: it did not, and shall not go again.")
 @click.option("--again", is_flag=True, help="Queue it once more; its reader may then get it twice.")
-@click.option("--delivery", "ids", type=int, multiple=True, help="A copy's number, as `undelivered` lists it; may be given again.")
+@click.option("--delivery", "ids", type=click.IntRange(1, 2**63 - 1), multiple=True,
+              help="A copy's number, as `undelivered` lists it; may be given again.")
 @click.option("--all", "every", is_flag=True, help="All that are uncertain.")
 @click.option("--by", "email", required=True, help="The approver's address.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

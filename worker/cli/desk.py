@@ -142,6 +142,20 @@ def deliver_command(issue_id: int, wait: bool, inline: bool, hour: str | None, z
         else:
             say(f"issue {issue_id} is queued; the running service sends it. Follow: broadsheet deliver {issue_id} --wait")
     _print_status(issue_id)
+    if wait or inline:
+        _require_no_stop(issue_id)
+
+
+def _require_no_stop(issue_id: int) -> None:
+    """Raise BroadsheetError if the issue was stopped: who waits for it must not take that for sent."""
+    from worker.issues.find import find_issue
+    from worker.storage.models import IssueState
+
+    issue = find_issue(issue_id)
+    if issue.state == IssueState.HELD:
+        raise BroadsheetError(f"issue {issue_id} is held ({issue.note}); let it go on: broadsheet resume {issue_id}")
+    if issue.state == IssueState.CANCELLED:
+        raise BroadsheetError(f"issue {issue_id} was cancelled ({issue.note or 'no note'})")
 
 
 def _start(issue_id: int, email: str) -> None:
@@ -154,7 +168,7 @@ def _start(issue_id: int, email: str) -> None:
     if issue.state == IssueState.APPROVED:
         start_issue(issue_id, by=actor)
     elif issue.state == IssueState.HELD:
-        raise BroadsheetError(f"issue {issue_id} is held ({issue.note}); let it go on: broadsheet resume {issue_id}")
+        _require_no_stop(issue_id)
     elif issue.state not in (IssueState.SENDING, IssueState.SENT):
         raise BroadsheetError(f"issue {issue_id} is {issue.state}: only an approved issue is sent; "
                               f"broadsheet approve {issue_id} --by EMAIL")

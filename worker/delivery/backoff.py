@@ -1,6 +1,7 @@
 """The next hop's wish to be left alone in, how long everybody waits out: all workers on all machines, by the database's clock."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -15,6 +16,11 @@ def leave_alone(seconds: float) -> None:
     Pace.objects.get_or_create(key=_KEY)
     until = Now() + timedelta(seconds=seconds)
     Pace.objects.filter(Q(free_at=None) | Q(free_at__lt=until), key=_KEY).update(free_at=until)
+
+
+def was_left_alone(since: Any) -> bool:
+    """Say whether the next hop was to be left alone at some time after this one (a moment, or an expression for it)."""
+    return Pace.objects.filter(key=_KEY, free_at__gt=since).exists()
 
 
 def seconds_left() -> float:

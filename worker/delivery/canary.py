@@ -27,15 +27,20 @@ def find_turn(issue: Issue) -> QuerySet[Delivery]:
     if issue.canary_at is None:
         return _canary(rows)
     is_over = Issue.objects.filter(pk=issue.pk, canary_at__lte=Now() - timedelta(minutes=settings.CANARY_MINUTES)).exists()
-    return rows if is_over else rows.none()
+    return rows if is_over else _canary(rows)  # those that were put off go meanwhile
 
 
 def end_canary(issue: Issue) -> None:
-    """Let the time begin that is given to the canary's reports, once all of it was handed over or waits for another try."""
+    """Let the time begin that is given to the canary's reports, once all of it was handed over, or enough for a rate and the others
+    wait for another try."""
     if issue.canary_at is not None:
         return
-    is_open = Q(state=DeliveryState.ATTEMPTING) | Q(state=DeliveryState.QUEUED, attempts=0)
-    if not _canary(Delivery.objects.filter(issue_id=issue.pk)).filter(is_open).exists():
+    canary = _canary(Delivery.objects.filter(issue_id=issue.pk))
+    if canary.filter(Q(state=DeliveryState.ATTEMPTING) | Q(state=DeliveryState.QUEUED, attempts=0)).exists():
+        return
+    waiting = canary.filter(state=DeliveryState.QUEUED)
+    ended = canary.exclude(state__in=[DeliveryState.ATTEMPTING, DeliveryState.QUEUED])
+    if not waiting.exists() or ended[:FEWEST_ATTEMPTS].count() == FEWEST_ATTEMPTS:
         Issue.objects.filter(pk=issue.pk, canary_at=None, state=IssueState.SENDING).update(canary_at=Now())
 
 

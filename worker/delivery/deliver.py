@@ -253,10 +253,13 @@ def cancel_issue(issue_id: int, *, by: str, note: str = "") -> int:
             return 0
         if issue.state not in _STOPPABLE:
             raise ConflictError(f"issue {issue_id} is {issue.state}: only one that is approved, sending or held is cancelled")
+        cancelled = Delivery.objects.filter(issue_id=issue_id, state=DeliveryState.CANCELLED)
+        before = cancelled.count()
         move_issue(issue, IssueState.CANCELLED, by=by, action="cancel", note=note)
         Issue.objects.filter(pk=issue_id).update(send_at=None, send_zone="")
-    # Only then, as a worker that marks copies has their rows before the issue's. The sweep does it again.
-    return bulk.cancel_queued(issue_id)
+    # Only then, as a worker that marks copies has their rows before the issue's. A worker or the sweep may do it at the same time.
+    bulk.cancel_queued(issue_id)
+    return cancelled.count() - before
 
 
 def status(issue_id: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from worker.delivery.backoff import was_left_alone
 from worker.delivery.pace import rest_until
 from worker.errors import ConflictError, TransientError
 from worker.storage.models import AuditEntry, Delivery, DeliveryState, Edition, Issue, IssueState
@@ -96,7 +97,7 @@ def check_stillness(issue: Issue) -> None:
         Issue.objects.filter(pk=issue.pk, canary_at__gt=since - timedelta(minutes=settings.CANARY_MINUTES)),
         AuditEntry.objects.filter(subject=f"issue {issue.pk}", at__gt=since),
         rows.filter(updated_at__gt=since), rows.filter(state=DeliveryState.QUEUED, not_before__gt=since))
-    if issue.started_at is None or any(found.exists() for found in stirred):
+    if issue.started_at is None or was_left_alone(since) or any(found.exists() for found in stirred):
         return
     rest = rest_until()
     if rest and rest > timezone.now() - timedelta(minutes=settings.START_GRACE_MINUTES):

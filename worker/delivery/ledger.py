@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import Error, OperationalError, connection
 from django.db.models import QuerySet
 
+from worker.delivery.backoff import leave_alone
 from worker.delivery.message import Copy, clean_line
 from worker.delivery.pace import give_back
 from worker.delivery.replies import Replies
@@ -225,13 +226,16 @@ def _close_connection() -> None:
 
 
 def hand_over(lease: Lease, ready: Sequence[Ready], sender: Sender, *, since: float) -> Handed:
-    """Make the call for rows already committed as `attempting`, and write down how each attempt ended.
+    """Make the call for rows already committed as `attempting`, and write down how each attempt ended, and the next hop's wish.
 
     `since` is when they were about to be marked. Raises what `Call.settle` raises.
     """
     call = Call(lease, ready, since=since)
     call.make(sender)
-    return call.settle()
+    handed = call.settle()
+    if handed.pause:
+        leave_alone(handed.pause)
+    return handed
 
 
 def _find_gone(ready: Sequence[Ready], outcomes: Sequence[Outcome]) -> list[str]:

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from worker import editorial
+from worker.delivery.backoff import seconds_left
 from worker.delivery.circulars import Post, Way, Went, send_circulars
 from worker.delivery.ledger import Lease, Ready, hand_over
 from worker.delivery.message import Copy, Sheet, freeze_template, make_copy
@@ -40,20 +41,21 @@ def send_notices(sender: Sender | None = None, *, limit: int = 200, seconds: flo
     stop_at = time.monotonic() + seconds
     post = Post(now or timezone.now())
     with closing(Way(sender)) as way:
-        while True:
+        while not seconds_left():
             went = _send_single(way, limit, states)
             if went == "nothing":
                 went = send_circulars(way, post, states)
             if went != "some" or time.monotonic() >= stop_at:
-                return states[DeliveryState.ACCEPTED]
+                break
+    return states[DeliveryState.ACCEPTED]
 
 
 def _send_single(way: Way, limit: int, states: Counter[str]) -> Went:
     lease = Lease(Notice)
     ids: list[int] = []
-    for kind in SINGLE:  # each by itself: the index then holds them in their order, however many letters about terms there are
-        ids += lease.claim(Notice.objects.filter(kind=kind), limit - len(ids))
     try:
+        for kind in SINGLE:  # each by itself: the index then holds them in their order, however many letters about terms there are
+            ids += lease.claim(Notice.objects.filter(kind=kind), limit - len(ids))
         if not ids:
             return "nothing"
         return _send_claimed(sorted(ids), lease, way.open(), states)

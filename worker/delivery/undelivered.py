@@ -21,7 +21,7 @@ STATES = (DeliveryState.FAILED, DeliveryState.BOUNCED, DeliveryState.UNCERTAIN, 
 COLUMNS = ("delivery", "email", "state", "reason", "at", "attempts", "next_try")
 ERASED = "(erased)"
 _PIECE = 500  # rows written at once
-_WAITING = Q(state=DeliveryState.QUEUED, not_before__isnull=False)
+_WAITING = Q(state=DeliveryState.QUEUED, attempts__gt=0, not_before__isnull=False)
 # What is said where the row holds no words: of who was erased, and after the time that they are kept, nothing is.
 _REASONS: dict[str, str] = {
     DeliveryState.ACCEPTED: "the next hop took it",

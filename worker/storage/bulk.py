@@ -83,13 +83,14 @@ def claim_rows(rows: QuerySet[Row], token: str, *, limit: int, seconds: float) -
     SKIP LOCKED lets several workers take different rows at once on PostgreSQL instead of queueing for the same ones;
     on SQLite the IMMEDIATE transaction admits one at a time and Django leaves the clause out. A row whose lease has
     run out was claimed by a worker that is gone: it was never attempted, so it may be claimed again. Those on which that has
-    happened twice may hold the one that ends them. They are claimed fewer and fewer at a time, until it is alone and no other
-    suffers for it; after three times alone it is set aside.
+    happened twice may hold the one that ends them. They are claimed after the others, and fewer and fewer at a time, until it is
+    alone and no other suffers for it; after three times alone it is set aside.
     """
     own = rows.model._default_manager
     with transaction.atomic():
-        found = list(rows.filter(_free(), state=DeliveryState.QUEUED).order_by("pk")
-                     .select_for_update(skip_locked=True, of=("self",)).values_list("pk", "claims")[:limit])
+        free = (rows.filter(_free(), state=DeliveryState.QUEUED).order_by("pk")
+                .select_for_update(skip_locked=True, of=("self",)).values_list("pk", "claims"))
+        found = list(free.filter(claims__lt=SUSPECT_CLAIMS)[:limit]) or list(free[:limit])
         poison = [pk for pk, claims in found if claims >= MOST_CLAIMS]
         if poison:
             own.filter(pk__among=set(poison)).update(state=DeliveryState.FAILED, error=POISON, lease_token="", leased_until=None,
@@ -243,7 +244,7 @@ def expire_attempts(model: type[Row], **where: object) -> int:
 def cancel_queued(*issue_ids: int) -> int:
     """Take back what nobody has attempted yet, leased or not: the worker's own update then finds it gone."""
     return Delivery.objects.filter(issue_id__in=issue_ids, state=DeliveryState.QUEUED).update(
-        state=DeliveryState.CANCELLED, lease_token="", leased_until=None, not_before=None, updated_at=Now())
+        state=DeliveryState.CANCELLED, error="", lease_token="", leased_until=None, not_before=None, updated_at=Now())
 
 
 def close_issue(issue_id: int) -> bool:
