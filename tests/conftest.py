@@ -120,10 +120,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _uses_database(item: pytest.Item) -> bool:
-    if item.get_closest_marker("any_database"):
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if item.get_closest_marker("any_database") or "chromium" in fixtures:  # what a browser makes of a page is the same on both
         return False
-    fixtures = {"db", "transactional_db", "empty_database_url", "service_database_url"}
-    return bool(item.get_closest_marker("django_db") or fixtures & set(getattr(item, "fixturenames", ())))
+    with_rows = {"db", "transactional_db", "empty_database_url", "service_database_url"}
+    return bool(item.get_closest_marker("django_db") or with_rows & fixtures)
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:
