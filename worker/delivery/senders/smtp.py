@@ -11,17 +11,15 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.conf import settings
 
 from worker.delivery.message import Copy
 from worker.delivery.senders.base import UNKEPT, Kind, Note, Outcome, describe_fault
-from worker.delivery.senders.smtp_session import LostConnectionError, Server, Session, judge, read_words
-from worker.errors import BroadsheetError, TransientError
+from worker.delivery.senders.smtp_server import Server, read_server, read_words
+from worker.delivery.senders.smtp_session import LostConnectionError, Session, judge
+from worker.errors import TransientError
 
-_FORM = ("give smtp://user:password@host:port or smtps://user:password@host:port, with ?starttls=never or required and "
-         "connections=1 to 100 if need be")
 MAILS_A_CONNECTION = 4  # that are worth opening another one
 IDLE_SECONDS = 20.0  # then a connection is closed: servers are told to wait five minutes (RFC 5321 4.5.3.2.7), many do not
 NARROW_SECONDS = 60.0  # for so long no more connections are tried than a server that turned one away has taken
@@ -31,24 +29,7 @@ _NO_UTF8 = Outcome(Kind.REFUSED, detail="the address has letters beyond ASCII, w
 
 def open_smtp(url: str) -> "SmtpSender":
     """Return the sender for an smtp:// or smtps:// address; raises BroadsheetError if it cannot be read."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-        query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-    except ValueError as error:
-        raise BroadsheetError(f"SENDER_URL cannot be read ({error}): {_FORM}") from error
-    starttls, connections = query.pop("starttls", ""), query.pop("connections", "16")
-    is_number = connections.isascii() and connections.isdigit() and 1 <= int(connections) <= 100
-    if not host or parts.path.strip("/") or query or starttls not in ("", "never", "required") or not is_number:
-        raise BroadsheetError(f"SENDER_URL is not complete or says too much: {_FORM}")
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    is_tls = parts.scheme == "smtps"
-    if not (user + password).isascii():
-        raise BroadsheetError("SENDER_URL: the user name and password must be ASCII")
-    default = 465 if is_tls else 587 if user else 25
-    # A password must not be talked out of us by leaving STARTTLS out of the greeting, so signing in requires it.
-    return SmtpSender(Server(host, port or default, is_tls, starttls or ("required" if user else "offered"), user, password,
-                             int(connections)))
+    return SmtpSender(read_server(url))
 
 
 @dataclass(eq=False)

@@ -1,21 +1,16 @@
 """A server's address in, one connection that is ready for mail out: what is said on it, and what the replies mean.
 
-What a reply means follows RFC 5321 4.2.1 (4yz: not now, 5yz: never) and RFC 3463 (x.7.z: refused by policy). Greeting,
-STARTTLS and signing in are the standard library's; the mails go over its socket, several commands at a time (RFC 2920).
+What a reply means follows RFC 5321 4.2.1 (4yz: not now, 5yz: never) and RFC 3463 (x.7.z: refused by policy). The mails go over the
+socket that `smtp_server` has opened, several commands at a time (RFC 2920).
 """
 
 import re
-import smtplib
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
-from ipaddress import ip_address
-from urllib.parse import urlsplit
-
-from django.conf import settings
 
 from worker.delivery.message import Copy
-from worker.delivery.senders.base import Kind, Outcome, SenderRefusedError, describe_fault
+from worker.delivery.senders.base import Kind, Outcome, describe_fault
+from worker.delivery.senders.smtp_server import Server, connect, quote
 from worker.errors import TransientError
 
 LONGEST_REPLY = 65_536  # bytes; no server has that much to say
@@ -28,22 +23,6 @@ class LostConnectionError(Exception):
     """The connection is of no more use. What was being said on it may or may not have arrived."""
 
 
-@dataclass(frozen=True)
-class Server:
-    """Where SENDER_URL points."""
-
-    host: str
-    port: int
-    is_tls: bool  # from the first byte (smtps)
-    starttls: str  # "offered", "required" or "never"
-    user: str = ""
-    password: str = ""
-    connections: int = 16  # how many are kept open at once by one process
-
-    def __str__(self) -> str:
-        return f"{'smtps' if self.is_tls else 'smtp'}://{self.host}:{self.port}"  # never the password
-
-
 class Session:
     """One connection. Not for two threads at once."""
 
@@ -54,7 +33,7 @@ class Session:
         """
         self.server = server
         self.is_used = False  # whether it has carried a mail already
-        self._link = _connect(server, seconds, context)
+        self._link = connect(server, seconds, context)
         socket = self._link.sock
         if socket is None:
             raise TransientError(f"{server} has closed the connection")
@@ -190,66 +169,3 @@ def judge(code: int, words: bytes, *, is_about_us: bool = False) -> Outcome:
     if 400 <= code < 500:
         return Outcome(Kind.DEFERRED, detail=said)
     raise LostConnectionError(f"the server's answer means nothing: {said}")
-
-
-def _connect(server: Server, seconds: float, context: ssl.SSLContext) -> smtplib.SMTP:
-    try:
-        return _open_session(server, seconds, context)
-    except (ssl.SSLError, smtplib.SMTPNotSupportedError) as error:
-        reason = getattr(error, "verify_message", "") or describe_fault(error)
-        raise SenderRefusedError(f"{server}: no trusted encryption ({reason}); mend the server's certificate, or "
-                                 "for a server on this machine add ?starttls=never to SENDER_URL") from error
-    except smtplib.SMTPAuthenticationError as error:
-        if error.smtp_code < 500:
-            raise TransientError(f"{server}: sign-in put off: {quote(error.smtp_code, error.smtp_error)}") from error
-        raise SenderRefusedError(f"{server}: the user name or password in SENDER_URL was refused: "
-                                 f"{quote(error.smtp_code, error.smtp_error)}") from error
-    except smtplib.SMTPResponseException as error:
-        said = f"{server}: the server turned us away: {quote(error.smtp_code, error.smtp_error)}"
-        raise (SenderRefusedError if error.smtp_code >= 500 else TransientError)(said) from error
-    except (smtplib.SMTPException, OSError) as error:
-        raise TransientError(f"{server} cannot be reached ({describe_fault(error)}); check SENDER_URL and that "
-                             "the mail server runs") from error
-
-
-def _open_session(server: Server, seconds: float, context: ssl.SSLContext) -> smtplib.SMTP:
-    link: smtplib.SMTP
-    # A name of our own is given: smtplib would otherwise ask the DNS for one, which can hang.
-    if server.is_tls:
-        link = smtplib.SMTP_SSL(server.host, server.port, _own_name(), timeout=seconds, context=context)
-    else:
-        link = smtplib.SMTP(server.host, server.port, _own_name(), timeout=seconds)
-    try:
-        link.ehlo_or_helo_if_needed()
-        if not server.is_tls and server.starttls != "never" and (server.starttls == "required" or link.has_extn("starttls")):
-            code, text = link.starttls(context=context)
-            if code != 220:
-                raise smtplib.SMTPNotSupportedError(f"STARTTLS was refused: {quote(code, text)}")
-            link.ehlo_or_helo_if_needed()
-        if server.user:
-            link.login(server.user, server.password)
-    except BaseException:
-        link.close()
-        raise
-    return link
-
-
-def read_words(text: bytes) -> str:
-    """Return what a server said as text."""
-    return " ".join(text.decode("utf-8", "replace").split())
-
-
-def quote(code: int, text: bytes | str) -> str:
-    """Return a reply in one line, as it is shown."""
-    words = read_words(text) if isinstance(text, bytes) else " ".join(text.split())
-    return f"{code} {words}"[:400]
-
-
-def _own_name() -> str:
-    """Return what we call ourselves in EHLO: the site's host, an IP address in brackets (RFC 5321 4.1.3)."""
-    host = urlsplit(settings.BASE_URL).hostname or "localhost"
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"
