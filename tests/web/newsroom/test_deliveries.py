@@ -34,7 +34,7 @@ def number(db: None, editorial_file: object) -> int:
     for row, state in zip(rows, STATES, strict=True):
         Delivery.objects.filter(pk=row.pk).update(state=state, error="550 5.2.1 full" if state == "failed" else "")
     first = rows.filter(state="queued")[0]
-    Delivery.objects.filter(pk=first.pk).update(not_before=timezone.now() + timedelta(hours=1), error="450 busy")
+    Delivery.objects.filter(pk=first.pk).update(attempts=1, not_before=timezone.now() + timedelta(hours=1), error="450 busy")
     return issue_id
 
 
