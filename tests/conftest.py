@@ -121,7 +121,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _uses_database(item: pytest.Item) -> bool:
     fixtures = set(getattr(item, "fixturenames", ()))
-    if item.get_closest_marker("any_database") or "chromium" in fixtures:  # what a browser makes of a page is the same on both
+    if item.get_closest_marker("any_database"):
         return False
     with_rows = {"db", "transactional_db", "empty_database_url", "service_database_url"}
     return bool(item.get_closest_marker("django_db") or with_rows & fixtures)
