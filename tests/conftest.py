@@ -120,11 +120,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _uses_database(item: pytest.Item) -> bool:
-    fixtures = set(getattr(item, "fixturenames", ()))
     if item.get_closest_marker("any_database"):
         return False
-    with_rows = {"db", "transactional_db", "empty_database_url", "service_database_url"}
-    return bool(item.get_closest_marker("django_db") or with_rows & fixtures)
+    fixtures = {"db", "transactional_db", "empty_database_url", "service_database_url"}
+    return bool(item.get_closest_marker("django_db") or fixtures & set(getattr(item, "fixturenames", ())))
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:

@@ -222,4 +222,3 @@ def test_rows_whose_workers_ended_are_claimed_fewer_at_a_time(claims: int, limit
     if claims > 1:
         assert bulk._choose([(-1, 1), *found], limit) == [-1]
     assert bulk._choose([], limit) == []
-

@@ -154,14 +154,14 @@ class CopyLinks:
     in those of many readers is worked out once. For the time of one call, as all of them say the same second."""
 
     def __init__(self, newsletter: str) -> None:
-        self._site, self._mailto, self._stamp = settings.BASE_URL, settings.LEAVE_MAILTO, _stamp()
+        self._site, self._leave_mailto, self._stamp = settings.BASE_URL, settings.LEAVE_MAILTO, _stamp()
         self._leave, self._prefer = (_begin_mac(purpose, settings.SECRET_KEY) for purpose in ("unsubscribe", "preferences"))
         self._newsletter = f',"newsletter":{json.dumps(newsletter)}}}'
 
     def leave(self, reader_id: int) -> tuple[str, str]:
         """Return `unsubscribe_url` and `unsubscribe_mailto`."""
         token = _sign(f'{{"reader":{reader_id}{self._newsletter}'.encode(), self._stamp, self._leave)
-        return f"{self._site}/unsubscribe/{token}/", _mailto(self._mailto, token)
+        return f"{self._site}/unsubscribe/{token}/", _mailto(self._leave_mailto, token)
 
     def preferences(self, reader_id: int) -> str:
         """Return `preferences_url`."""
