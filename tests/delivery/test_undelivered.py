@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import closing
 
 import pytest
-from django.utils import timezone
 
 from tests.fakes.smtp_sink import Rules, SmtpSink
 from worker.delivery.audience import freeze_audience, start_issue
@@ -54,7 +53,7 @@ def test_everybody_who_got_nothing_is_listed_with_the_reason(sent: int) -> None:
         "(erased)": ("failed", "it was refused for good"),
     }
     assert copies["busy@example.com"].next_try
-    assert copies["busy@example.com"].next_try > timezone.now()
+    assert copies["busy@example.com"].next_try > copies["busy@example.com"].at
     assert [copies[name].attempts for name in ("gone@example.com", "left@example.com")] == [1, 0]
     assert copies["gone@example.com"].next_try is None
     assert copies["(erased)"].reader is None
