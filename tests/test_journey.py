@@ -85,7 +85,7 @@ class Service:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def wait_for(self, what: str, find: Callable[[], Any], seconds: float = 90) -> Any:
+    def wait_for(self, what: str, find: Callable[[], Any], seconds: float = 180) -> Any:
         """Return what `find` returns as soon as it is true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

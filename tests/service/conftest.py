@@ -16,7 +16,7 @@ import pytest
 from tests.ports import free_port
 
 
-def wait_until(is_so: Callable[[], object], seconds: float = 40) -> bool:
+def wait_until(is_so: Callable[[], object], seconds: float = 120) -> bool:
     """Tell whether `is_so` came true within `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -77,7 +77,7 @@ class Up:
 
     def run(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """Run another `broadsheet` command in the same home."""
-        return subprocess.run([sys.executable, "-m", "worker", *arguments], env={**self.env, **changes}, timeout=60,
+        return subprocess.run([sys.executable, "-m", "worker", *arguments], env={**self.env, **changes}, timeout=180,
                               capture_output=True, text=True)
 
 
