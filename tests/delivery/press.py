@@ -57,3 +57,8 @@ def make_due(issue_id: int) -> None:
     """Let the waiting time of deferred copies be over, and the next hop's."""
     Pace.objects.update(free_at=None)
     Delivery.objects.filter(issue_id=issue_id).update(not_before=None)
+
+
+def gmail(count: int) -> list[tuple[int, str]]:
+    """Return so many copies' numbers with addresses at one provider."""
+    return [(number, f"reader{number}@gmail.com") for number in range(count)]
