@@ -255,9 +255,9 @@ def editor(db: None) -> Any:
 @pytest.fixture
 def approver(db: None) -> Any:
     """Return an editor who may approve; password "correct horse battery"."""
-    from worker.storage.models import Editor
+    from worker.storage.models import Editor, Role
 
-    return Editor.objects.create_user("approver@example.com", "correct horse battery", is_approver=True)
+    return Editor.objects.create_user("approver@example.com", "correct horse battery", role=Role.APPROVER)
 
 
 @pytest.fixture(scope="session")

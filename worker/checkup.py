@@ -14,7 +14,7 @@ from worker.errors import BroadsheetError
 from worker.readers.journal import read_entries, why_not_writable
 from worker.readers.replay import count_missing
 from worker.redis import why_silent
-from worker.storage.models import Editor, Frequency, Subscription, SubscriptionState
+from worker.storage.models import Editor, Frequency, Role, Subscription, SubscriptionState
 from worker.storage.schema import pending_migrations
 from worker.stories import calls
 from worker.stories.model_answer import is_among
@@ -57,7 +57,7 @@ def _check_database() -> Finding:
         return Finding("database", False, True, str(error))
     if count:
         return Finding("database", False, True, f"{count} migrations are missing; run: broadsheet migrate")
-    approvers = Editor.objects.filter(is_active=True, is_approver=True).count()
+    approvers = Editor.objects.filter(is_active=True, role__in=[Role.APPROVER, Role.ADMIN]).count()
     if not approvers:
         return Finding("database", False, False, "answers, but there is no approver; broadsheet editor add EMAIL --approver")
     return Finding("database", True, True, f"answers; {approvers} approvers")

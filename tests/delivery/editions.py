@@ -13,7 +13,7 @@ from worker.press.approve import approve_issue
 from worker.press.render import render_proof
 from worker.readers.addresses import address_key
 from worker.readers.terms import publish_terms
-from worker.storage.models import Editor, Issue, Reader, Subscription, SubscriptionState
+from worker.storage.models import Editor, Issue, Reader, Role, Subscription, SubscriptionState
 
 LEAD, CHIPS, POLICY, EVERYBODYS, SHORT_LAB = (
     "Harbour bridge opens to trains", "Chip plant doubles its output", "Parliament passes the data law",
@@ -56,7 +56,7 @@ def add_offer(issue: Issue, editor: Editor) -> None:
 def make_edition(file: Path) -> int:
     """Return the number of an approved issue with all of it."""
     approver = Editor.objects.filter(email="chief@example.com").first() or Editor.objects.create_user(
-        "chief@example.com", is_approver=True)
+        "chief@example.com", role=Role.APPROVER)
     issue = draft_for_topics(file)
     add_offer(issue, approver)
     issue.refresh_from_db()

@@ -15,6 +15,7 @@ from worker.storage.models import (
     IssueState,
     Pace,
     Reader,
+    Role,
     Subscription,
     SubscriptionState,
 )
@@ -42,7 +43,7 @@ def build_issue(readers: int | Sequence[str] = 5, *, html: str = HTML, text: str
     now = at or timezone.now()
     issue = Issue.objects.create(newsletter="aitrends", period=period, subject=subject, state=IssueState.APPROVED,
                                  window_start=now, window_end=now)
-    editor, _ = Editor.objects.get_or_create(email="chief@example.com", defaults={"is_approver": True})
+    editor, _ = Editor.objects.get_or_create(email="chief@example.com", defaults={"role": Role.APPROVER})
     Edition.objects.create(issue=issue, subject=subject, html=html, text=text, approved_by=editor,
                            sha256=hash_proof(subject, html, text))
     return issue.pk

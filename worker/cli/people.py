@@ -18,27 +18,29 @@ def editor_command() -> None:
 
 @editor_command.command("add")
 @click.argument("email")
-@click.option("--approver", is_flag=True, help="May approve and send issues.")
-def add_editor(email: str, approver: bool) -> None:
+@click.option("--role", type=click.Choice(["viewer", "editor", "approver", "admin"]), help="What they may do.  [default: editor]")
+@click.option("--approver", is_flag=True, help="May approve and send issues: --role approver.")
+def add_editor(email: str, role: str | None, approver: bool) -> None:
     """Add an editor and print a one-time sign-in link.
 
-    For an editor who is there already: make them an approver if so asked, and print another link."""
+    For an editor who is there already: give them the role if one is named, and print another link."""
     try:
         address = validate_email(email, check_deliverability=False).normalized.lower()
     except EmailNotValidError as error:
         raise BroadsheetError(f"{email}: not an e-mail address ({error})") from error
     open_database()
-    from worker.storage.models import Editor
+    from worker.storage.models import Editor, Role
     from worker.web.newsroom.entry import make_entry_link
 
+    wanted = Role(role) if role else Role.APPROVER if approver else None
     editor = Editor.objects.filter(email=address).first()
     if editor is None:
-        editor = Editor.objects.create_user(address, is_approver=approver)
-        say(f"added {address}" + (" as approver" if approver else ""))
-    elif approver and not editor.is_approver:
-        editor.is_approver = True
-        editor.save(update_fields=["is_approver"])
-        say(f"{address} may approve now")
+        editor = Editor.objects.create_user(address, role=wanted or Role.EDITOR)
+        say(f"added {address} as {editor.role}")
+    elif wanted and editor.role != wanted:
+        editor.role = wanted
+        editor.save(update_fields=["role"])
+        say(f"{address} is {editor.role} now")
     click.echo(make_entry_link(editor))
 
 
@@ -49,11 +51,12 @@ def list_editors(as_json: bool) -> None:
     open_database()
     from worker.storage.models import Editor
 
-    rows = [{"email": one.email, "approver": one.is_approver, "active": one.is_active} for one in Editor.objects.order_by("email")]
+    rows = [{"email": one.email, "role": one.role, "approver": one.may_approve, "active": one.is_active}
+            for one in Editor.objects.order_by("email")]
     if as_json:
         print_json(rows)
         return
-    print_table(["email", "approver", "active"], [tuple(one.values()) for one in rows],
+    print_table(["email", "role", "approver", "active"], [tuple(one.values()) for one in rows],
                 empty="no editors yet; broadsheet editor add EMAIL --approver")
 
 

@@ -19,7 +19,7 @@ def find_actor(email: str) -> str:
     editor = Editor.objects.filter(email=email.strip().lower(), is_active=True).first()
     if editor is None:
         raise NotFoundError(f"there is no editor {email}; add one: broadsheet editor add {email} --approver")
-    if not editor.is_approver:
+    if not editor.may_approve:
         raise BroadsheetError(f"{editor.email} may not decide about a send; ask an approver, or make one: "
                               f"broadsheet editor add {editor.email} --approver")
     return editor.email

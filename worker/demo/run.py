@@ -40,6 +40,7 @@ from worker.storage.models import (
     Kind,
     Placement,
     Reader,
+    Role,
     Story,
     SubscriptionState,
 )
@@ -248,7 +249,7 @@ def _print_partner(issue: Issue) -> None:
 
 def _find_editor() -> Editor:
     editor = Editor.objects.filter(email=DEMO_EDITOR).first()
-    return editor or Editor.objects.create_user(DEMO_EDITOR, is_approver=True)
+    return editor or Editor.objects.create_user(DEMO_EDITOR, role=Role.ADMIN)
 
 
 def _leave_drafts(report: Report, moment: datetime, tell: Tell) -> None:

@@ -13,7 +13,7 @@ from worker.issues.revise import record
 from worker.press.preflight import Finding, check_proof
 from worker.press.proof import hash_proof
 from worker.press.render import render_proof
-from worker.storage.models import Correction, Edition, Editor, Issue, IssueState
+from worker.storage.models import Correction, Edition, Editor, Issue, IssueState, Role
 
 
 def approve_issue(issue_id: int, *, editor: Editor, proof_sha256: str) -> Edition:
@@ -84,7 +84,7 @@ def _change_state(issue: Issue, state: IssueState) -> None:
 
 def _check_approver(editor: Editor) -> None:
     # From the database: rights taken away since the editor signed in count at once.
-    if not Editor.objects.filter(pk=editor.pk, is_active=True, is_approver=True).exists():
+    if not Editor.objects.filter(pk=editor.pk, is_active=True, role__in=[Role.APPROVER, Role.ADMIN]).exists():
         raise BroadsheetError(f"{editor.email} may not approve issues; ask an approver, or make one: "
                               f"broadsheet editor add {editor.email} --approver")
 

@@ -12,7 +12,7 @@ from tests.delivery.editions import add_offer, add_reader, draft_for_topics
 from tests.web.browser.hands import assert_fits, tab_to
 from worker.delivery.hours import Hour
 from worker.delivery.schedule import schedule_issue, start_due
-from worker.storage.models import Editor, Issue
+from worker.storage.models import Editor, Issue, Role
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,7 +27,7 @@ def box(settings: Any, tmp_path: Path) -> Path:
 def draft(editorial_file: Path, live_server: Any, settings: Any) -> Issue:
     """A draft with a partner's content in it, and one reader."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    chief = Editor.objects.create_user("chief@example.com", "correct horse battery", is_approver=True)
+    chief = Editor.objects.create_user("chief@example.com", "correct horse battery", role=Role.APPROVER)
     issue = draft_for_topics(editorial_file)
     add_offer(issue, chief)
     add_reader("reader@example.com")

@@ -9,14 +9,14 @@ from worker.web.newsroom.urls import urlpatterns
 
 # A new address fails this test until someone has decided here who may use it.
 RULES = {
-    "front": "editor", "sign-in": "anyone", "sign-out": "anyone", "enter": "anyone", "account": "editor",
-    "draft": "editor", "issue": "editor", "proof-html": "editor", "proof-text": "editor", "progress": "editor",
+    "front": "viewer", "sign-in": "anyone", "sign-out": "anyone", "enter": "anyone", "account": "viewer",
+    "draft": "editor", "issue": "viewer", "proof-html": "viewer", "proof-text": "viewer", "progress": "viewer",
     "rewrite": "editor", "move": "editor", "drop": "editor", "restore": "editor", "retitle": "editor",
     "correct": "editor", "approve": "approver", "withdraw": "approver", "reject": "approver", "reopen": "approver",
-    "send": "approver", "resume": "approver", "cancel": "approver", "feeds": "editor", "stories": "editor",
-    "audit": "editor", "story": "editor", "merge-stories": "editor", "split-story": "editor", "undo-ruling": "editor",
+    "send": "approver", "resume": "approver", "cancel": "approver", "feeds": "viewer", "stories": "viewer",
+    "audit": "viewer", "story": "viewer", "merge-stories": "editor", "split-story": "editor", "undo-ruling": "editor",
     "renew": "editor", "waive": "editor", "pull-in": "editor", "add-partner": "editor", "edit-partner": "editor",
-    "remove-partner": "editor", "readers": "editor", "reader": "editor", "erase-reader": "approver", "wording": "editor",
+    "remove-partner": "editor", "readers": "editor", "reader": "editor", "erase-reader": "approver", "wording": "viewer",
     "export-readers": "approver", "undelivered": "editor", "export-undelivered": "approver", "settle": "approver",
     "schedule": "approver", "unschedule": "approver", "pause": "approver", "test-mail": "editor",
     "test-link": "anyone",

@@ -11,7 +11,7 @@ from worker.storage.models.delivery import (
     Pace,
     ProviderEvent,
 )
-from worker.storage.models.editors import Editor
+from worker.storage.models.editors import Editor, Role
 from worker.storage.models.issues import (
     Correction,
     Edition,
@@ -83,6 +83,7 @@ __all__ = [
     "Purpose",
     "Reader",
     "Removal",
+    "Role",
     "Ruling",
     "Section",
     "SignUp",

@@ -16,7 +16,7 @@ from worker.delivery.undelivered import STATES, Copy, export_undelivered, find_c
 from worker.errors import NotFoundError
 from worker.readers.find import LEAST
 from worker.storage.models import AuditEntry, DeliveryState, Issue
-from worker.web.newsroom.guards import editor_of, for_approvers, for_editors
+from worker.web.newsroom.guards import editor_of, for_approvers, for_editors, for_viewers
 from worker.web.newsroom.picture import draw_slices, read_looks, write_looks
 from worker.web.newsroom.sheet import find_issue
 
@@ -25,7 +25,7 @@ FOUND_SHOWN = 25
 _LARGE = 200_000  # copies: counting them costs a tenth of a second, so it is done half as often
 
 
-@for_editors
+@for_viewers
 @require_safe
 def progress(request: HttpRequest, issue_id: int) -> HttpResponse:
     """How far the copies have come; the page asks again every few seconds while they are on their way, and says what it saw."""
@@ -91,7 +91,7 @@ def _show(request: HttpRequest, issue: Issue, copies: list[Copy], state: str, st
           **more: object) -> HttpResponse:
     newsletter = editorial.load().newsletters.get(issue.newsletter)
     lists = [(name, f"{count:,}") for name, count in counts.items()]
-    can_settle = editor_of(request).is_approver and any(copy.state == DeliveryState.UNCERTAIN for copy in copies)
+    can_settle = editor_of(request).may_approve and any(copy.state == DeliveryState.UNCERTAIN for copy in copies)
     return render(request, "web/desk/undelivered.html", {
         "here": "issue", "issue": issue, "title": newsletter.title if newsletter else issue.newsletter, "copies": copies,
         "state": state, "lists": lists, "uncertain": f"{counts[DeliveryState.UNCERTAIN]:,}", "least": LEAST,

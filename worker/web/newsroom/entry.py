@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from worker.storage.models import AuditEntry, Editor
 from worker.web.newsroom.forms import SignInForm
-from worker.web.newsroom.guards import editor_of, for_anyone, for_editors
+from worker.web.newsroom.guards import editor_of, for_anyone, for_viewers
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 BY_LINK = "entered_by_link"  # in the session: who came by a link may choose a password without knowing the old one
@@ -92,7 +92,7 @@ def enter(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     return redirect("desk:front")
 
 
-@for_editors
+@for_viewers
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:

@@ -14,7 +14,7 @@ from worker.delivery.audience import count_audience
 from worker.issues.timetable import deadline
 from worker.readers.shield import SIGN_UP_ACTOR
 from worker.storage.models import AuditEntry, Feed, FeedState, Issue, IssueState
-from worker.web.newsroom.guards import for_editors
+from worker.web.newsroom.guards import for_viewers
 
 RECENT = 30
 ALARM_SHOWN = timedelta(hours=24)
@@ -33,7 +33,7 @@ class Line:
     waits: bool
 
 
-@for_editors
+@for_viewers
 @require_safe
 def front(request: HttpRequest) -> HttpResponse:
     """Drafts and recent issues, buttons to draft each newsletter and its digest, the feeds' health in one line."""

@@ -1,4 +1,4 @@
-"""A view in, the same view out with its rule: who may use it. Every desk view carries exactly one of the three."""
+"""A view in, the same view out with its rule: who may use it. Every desk view carries exactly one rule: a role, or "anyone"."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,9 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 
-from worker.storage.models import Editor
+from worker.storage.models import Editor, Role
 
-Access = Literal["anyone", "editor", "approver"]
+Access = Literal["anyone"] | Role
+REFUSALS = {
+    Role.VIEWER: "", Role.EDITOR: "Only an editor may do this; you may read everything. Ask an admin of the desk to make you one.",
+    Role.APPROVER: "Only an approver may do this. Ask one, or ask an admin of the desk to make you one.",
+    Role.ADMIN: "Only an admin of the desk may do this. Ask one.",
+}
 View = Callable[..., HttpResponseBase]
 
 
@@ -29,14 +34,24 @@ def for_anyone(view: View) -> GuardedView:
     return _guard(view, "anyone")
 
 
+def for_viewers(view: View) -> GuardedView:
+    """Let in who has signed in; others go to the sign-in page and come back afterwards. For what only shows."""
+    return _guard(view, Role.VIEWER)
+
+
 def for_editors(view: View) -> GuardedView:
-    """Let in who has signed in; others go to the sign-in page and come back afterwards."""
-    return _guard(view, "editor")
+    """Let in who may change drafts; others who have signed in get a 403 in words."""
+    return _guard(view, Role.EDITOR)
 
 
 def for_approvers(view: View) -> GuardedView:
-    """Let in editors who may let an issue go out; other editors get a 403 in words."""
-    return _guard(view, "approver")
+    """Let in who may let an issue go out."""
+    return _guard(view, Role.APPROVER)
+
+
+def for_admins(view: View) -> GuardedView:
+    """Let in who may let others in."""
+    return _guard(view, Role.ADMIN)
 
 
 def editor_of(request: HttpRequest) -> Editor:
@@ -48,11 +63,12 @@ def _guard(view: View, access: Access) -> GuardedView:
     @never_cache  # what the desk shows must not come back from the browser's cache after signing out
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if access != "anyone" and not request.user.is_authenticated:
+        if access == "anyone":
+            return view(request, *args, **kwargs)
+        if not request.user.is_authenticated:
             return _ask_to_sign_in(request)
-        if access == "approver" and not editor_of(request).is_approver:
-            raise PermissionDenied("Only an approver may do this. Ask one, or ask the operator to make you one: "
-                                   "broadsheet editor add EMAIL --approver")
+        if not editor_of(request).may(access):
+            raise PermissionDenied(REFUSALS[access])
         return view(request, *args, **kwargs)
 
     guarded.access = access  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from worker.press.proof import Proof
 from worker.press.render import read_proof
 from worker.storage.models import Issue
 from worker.web.headers import FOREIGN_POLICY
-from worker.web.newsroom.guards import for_editors
+from worker.web.newsroom.guards import for_viewers
 from worker.web.newsroom.placed import Kept
 from worker.web.newsroom.sheet import find_issue, read_sheet
 
@@ -20,7 +20,7 @@ LIMITS = {"headline": edit.HEADLINE_LENGTH, "summary": edit.SUMMARY_LENGTH, "sub
           "partner_headline": partners.HEADLINE_LENGTH, "partner_text": partners.TEXT_LENGTH, "partner_url": partners.URL_LENGTH}
 
 
-@for_editors
+@for_viewers
 @require_safe
 def issue(request: HttpRequest, issue_id: int) -> HttpResponse:
     """The page of one issue."""
@@ -36,14 +36,14 @@ def show_issue(
     return render(request, template, {"sheet": sheet, "issue": found, "limits": LIMITS, "here": "issue"}, status=status)
 
 
-@for_editors
+@for_viewers
 @require_safe
 def proof_html(request: HttpRequest, issue_id: int) -> HttpResponse:
     """The mail as it would be sent, for a sandboxed frame: it may style itself and do nothing else."""
     return _show_proof(_fold(request, issue_id).html, "text/html; charset=utf-8")
 
 
-@for_editors
+@for_viewers
 @require_safe
 def proof_text(request: HttpRequest, issue_id: int) -> HttpResponse:
     """The mail's plain-text part."""

@@ -10,13 +10,13 @@ from django.views.decorators.http import require_safe
 
 from worker import editorial
 from worker.storage.models import AuditEntry, Feed, FeedState
-from worker.web.newsroom.guards import for_editors
+from worker.web.newsroom.guards import for_viewers
 
 ENTRIES_SHOWN = 200
 _WORST_FIRST = {FeedState.GONE: 0, FeedState.FAILING: 1, FeedState.NEW: 2, FeedState.OK: 3}
 
 
-@for_editors
+@for_viewers
 @require_safe
 def feeds(request: HttpRequest) -> HttpResponse:
     """Every configured feed with what became of its last fetch, the troubled ones first."""
@@ -33,7 +33,7 @@ def feeds(request: HttpRequest) -> HttpResponse:
     return render(request, "web/desk/feeds.html", {"here": "feeds", "feeds": listed})
 
 
-@for_editors
+@for_viewers
 @require_safe
 def audit(request: HttpRequest) -> HttpResponse:
     """The newest entries of the audit log."""

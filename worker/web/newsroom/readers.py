@@ -21,7 +21,7 @@ from worker.readers.erase import erase as erase_address
 from worker.readers.find import LEAST, find_readers
 from worker.readers.terms import render_wording
 from worker.storage.models import AuditEntry, Consent, Delivery, Notice, Reader, Subscription, SubscriptionState, Terms
-from worker.web.newsroom.guards import editor_of, for_approvers, for_editors
+from worker.web.newsroom.guards import editor_of, for_approvers, for_editors, for_viewers
 
 SHOWN = 25
 DELIVERIES_SHOWN = 100
@@ -78,7 +78,7 @@ def erase(request: HttpRequest, reader_id: int) -> HttpResponse:
     return redirect("desk:readers")
 
 
-@for_editors
+@for_viewers
 @require_safe
 def wording(request: HttpRequest, digest: str) -> HttpResponse:
     """The words under a hash of the ledger, as readers saw them."""

@@ -17,7 +17,7 @@ from worker.storage.models import Item, Story, StoryState
 from worker.stories.memory import Memory, recall
 from worker.stories.nearest import search_stories
 from worker.stories.reasons import join_words, say_number
-from worker.web.newsroom.guards import for_editors
+from worker.web.newsroom.guards import for_viewers
 from worker.web.newsroom.placed import Source, make_source
 
 DAYS = 4
@@ -37,7 +37,7 @@ class Line:
     chosen: bool
 
 
-@for_editors
+@for_viewers
 @require_safe
 def stories(request: HttpRequest) -> HttpResponse:
     """The stories of the last four days of news (counted from the newest item), or of thirty when words are looked for."""

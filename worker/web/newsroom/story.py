@@ -18,7 +18,7 @@ from worker.stories.nearest import find_near, search_stories
 from worker.stories.reasons import explain_in_words
 from worker.stories.rulings import find_undoable
 from worker.stories.threads import Chapter, read_timeline
-from worker.web.newsroom.guards import for_editors
+from worker.web.newsroom.guards import for_viewers
 from worker.web.newsroom.placed import Evidence, Source, make_source, show_sentences
 
 FOUND_SHOWN = 12
@@ -59,7 +59,7 @@ class StoryPage:
     trouble: str
 
 
-@for_editors
+@for_viewers
 @require_safe
 def story(request: HttpRequest, story_id: int) -> HttpResponse:
     """The page of one story."""
