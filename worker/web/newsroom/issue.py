@@ -28,11 +28,11 @@ def issue(request: HttpRequest, issue_id: int) -> HttpResponse:
 
 
 def show_issue(
-    request: HttpRequest, found: Issue, *, status: int = 200, trouble: str = "", kept: Kept | None = None
+    request: HttpRequest, found: Issue, *, status: int = 200, trouble: str = "", kept: Kept | None = None, said: str = ""
 ) -> HttpResponse:
-    """Answer with the issue as it stands now: the whole page, or for htmx its panes alone."""
+    """Answer with the issue as it stands now: the whole page, or for htmx its panes alone. `said` is what was just done."""
     template = "web/desk/_panes.html" if getattr(request, "htmx", False) else "web/desk/issue.html"
-    sheet = read_sheet(found, trouble=trouble, kept=kept)
+    sheet = read_sheet(found, trouble=trouble, kept=kept, said=said)
     return render(request, template, {"sheet": sheet, "issue": found, "limits": LIMITS, "here": "issue"}, status=status)
 
 

@@ -1,13 +1,14 @@
 """An issue's placements in, each as the desk shows it out: its words with what bears them out, its outlets, why it is there."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
 from worker import editorial
+from worker.issues.changes import placement_mark
 from worker.issues.evidence import Articles, Checked, check_words, find_placements, read_evidence, read_story_articles
 from worker.issues.wording import clean_line, clean_url
 from worker.storage.models import Issue, Item, Kind, Placement, Section, StoryState, Waiver
@@ -21,6 +22,7 @@ class Kept:
     form: str
     values: Mapping[str, str]
     row_id: int | None = None  # the placement's, or the partner block's
+    clash: bool = False  # somebody else changed the row meanwhile
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,18 @@ class StoryOnDesk:
     headline: str
     summary: str
     is_open: bool
+    mark: str = ""  # changes.placement_mark: forms send it back as "seen"
+    reports: Sequence[tuple[int, Source]] = ()  # every report of the story, with its item's number: what can be split off
+
+    @property
+    def pinned(self) -> bool:
+        """Tell whether it keeps its place."""
+        return self.placement.pinned
+
+    @property
+    def waived(self) -> Sequence[Waiver]:
+        """The waivers in force, which can be taken back."""
+        return [waiver for waiver in self.waivers if waiver.withdrawn is None]
 
     @property
     def topics(self) -> Sequence[str]:
@@ -103,7 +117,8 @@ def read_stories(issue: Issue, kept: Kept | None) -> tuple[list[StoryOnDesk], li
     dropped: list[StoryOnDesk] = []
     for placement in placements:
         shelf = dropped if placement.dropped else printed
-        shelf.append(_show(placement, len(shelf) + 1, checked[placement.pk], sources, kept))
+        story = _show(placement, len(shelf) + 1, checked[placement.pk], sources, kept)
+        shelf.append(replace(story, reports=_list_reports(articles.get(placement.story_id, ()))))
     return printed, dropped
 
 
@@ -143,6 +158,10 @@ def mark_doubts(text: str, doubts: Iterable[Claim]) -> list[Stretch]:
     return [stretch for stretch in [*stretches, Stretch(text[done:])] if stretch.text]
 
 
+def _list_reports(articles: Articles) -> list[tuple[int, Source]]:
+    return [(int(one.id), make_source(one.source or "", one.title, one.url, one.published)) for one in articles]
+
+
 def _show(
     placement: Placement, place: int, checked: Sequence[Checked], sources: Mapping[str, Source], kept: Kept | None
 ) -> StoryOnDesk:
@@ -153,7 +172,7 @@ def _show(
         placement=placement, place=place, sources=[_read_source(source) for source in placement.sources],
         title=shown[0], evidence=shown[1:], waivers=list(placement.waivers.all()), present=_read_present(placement, shown),
         headline=words["headline"] if words else placement.headline,
-        summary=words["summary"] if words else placement.summary, is_open=words is not None,
+        summary=words["summary"] if words else placement.summary, is_open=words is not None, mark=placement_mark(placement),
     )
 
 
