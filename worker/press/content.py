@@ -8,6 +8,7 @@ from django.conf import settings
 
 from worker import editorial
 from worker.issues.corrections import printed_with
+from worker.issues.links import printed_sources
 from worker.issues.subject import PREHEADER_LENGTH
 from worker.issues.wording import clean_line, clean_url, cut_line
 from worker.press.blocks import END, PARTNERS, begin_block, topic_key
@@ -154,7 +155,7 @@ def print_partner(block: PartnerBlock) -> PrintedPartner:
 
 def print_story(placement: Placement) -> PrintedStory:
     """Return a placement as printed: text cleaned, links only where safe, as many outlets as there is room for."""
-    sources = [_print_source(source) for source in placement.sources]
+    sources = [_print_source(source) for source in printed_sources(placement)]
     section = Section(placement.section)
     shown = SOURCES_SHOWN[section]
     if len(sources) == shown + 1:  # "and 1 more" takes the room of a name

@@ -18,7 +18,7 @@ from worker.press.lint import lint_html
 from worker.press.mjml import compile_mjml
 from worker.press.palette import DARK, LIGHT
 from worker.press.plain import wrap_text
-from worker.press.preflight import Finding, check_proof
+from worker.press.preflight import Finding, check_proof, list_blocking, read_finding
 from worker.press.proof import AGREE_MARK, MARKS, PREFERENCES_MARK, UNSUBSCRIBE_MARK, Letter, Proof, hash_proof
 from worker.press.templates import fill_template
 from worker.press.terms_notice import TermsNotice, word_subject
@@ -59,7 +59,7 @@ def read_proof(issue: Issue) -> tuple[Proof, list[Finding]]:
         proof = render_proof(issue)
         return proof, check_proof(issue, proof)
     return (Proof(edition.subject, edition.html, edition.text, edition.sha256),
-            [Finding(**finding) for finding in edition.preflight])
+            [read_finding(row) for row in edition.preflight])
 
 
 def render_confirm(newsletter_title: str, confirm_url: str) -> Letter:

@@ -12,6 +12,7 @@ from worker.storage.models.delivery import (
     ProviderEvent,
 )
 from worker.storage.models.editors import Editor, Role
+from worker.storage.models.inquiries import Inquiry, Subject, Verdict
 from worker.storage.models.issues import (
     Correction,
     Edition,
@@ -67,6 +68,7 @@ __all__ = [
     "FormerAddress",
     "Frequency",
     "ImportRun",
+    "Inquiry",
     "Issue",
     "IssueState",
     "Item",
@@ -89,10 +91,12 @@ __all__ = [
     "SignUp",
     "Story",
     "StoryState",
+    "Subject",
     "Subscription",
     "SubscriptionState",
     "Suppression",
     "Terms",
     "Thread",
+    "Verdict",
     "Waiver",
 ]
