@@ -126,7 +126,8 @@ def post_form(url: str, body: bytes, *, allowed: Sequence[str], seconds: float =
         raise FetchError(str(error)) from error
     except httpcore.TimeoutException as error:
         raise FetchError(f"{_site(address)}: no answer within {seconds:g} seconds") from error
-    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, ssl.SSLError, OSError, ValueError) as error:
+    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, ssl.SSLError, OSError,
+            ValueError) as error:
         raise FetchError(f"{_site(address)}: {say_fault(error)}") from error
 
 

@@ -1,5 +1,6 @@
 """An issue's rows in, everything its mail says out: clean text and safe links, ready for the templates."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -183,7 +184,7 @@ def _archive_url(issue: Issue) -> str:
     return f"{settings.BASE_URL}/archive/{issue.newsletter}/{issue.slug}/"
 
 
-def _print_source(source: dict[str, Any]) -> SourceLink:
+def _print_source(source: Mapping[str, Any]) -> SourceLink:
     return SourceLink(clean_line(str(source.get("outlet", ""))), clean_url(str(source.get("url", ""))))
 
 

@@ -1,4 +1,4 @@
-"""The last check before approval, one file a subject: what is read in `reading`, what is found in `finding`, all of it in `check`."""
+"""The last check before approval, one file a subject: what is read is in `reading`, what is found in `finding`."""
 
 from worker.press.preflight.check import check_proof
 from worker.press.preflight.finding import Finding, list_blocking, read_finding

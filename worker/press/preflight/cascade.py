@@ -15,6 +15,7 @@ WHITE: Colour = (255, 255, 255, 1)
 BLACK: Colour = (0, 0, 0, 1)
 _DARK_PAGE: Colour = (18, 18, 18, 1)  # what programs show below a mail that names no colour in dark
 _SIZES = {"h1": "2em", "h2": "1.5em", "h3": "1.17em"}
+_GROUNDS = ("background", "background-color")
 _BOLD = frozenset(["h1", "h2", "h3", "h4", "h5", "h6", "strong", "b", "th"])
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _COMPOUND = re.compile(r"(?P<tag>[a-z][a-z0-9]*|\*)?(?P<classes>(?:\.[\w-]+)*)$", re.IGNORECASE)
@@ -74,7 +75,7 @@ class Cascade:
         style = self._collect(node)
         unread = outer.unread
         ground = outer.ground
-        for name in ("background", "background-color"):
+        for name in _GROUNDS:
             if name in style:
                 value = _first_colour(style[name]) if name == "background" else style[name]
                 colour = CLEAR if value in ("none", "inherit", "initial", "") else read_colour(value)
@@ -91,7 +92,7 @@ class Cascade:
                     _is_bold(style.get("font-weight", ""), node.tag in _BOLD or outer.bold), unread)
 
     def _collect(self, node: Node) -> dict[str, str]:
-        """Return the properties that win: the style block's, by weight and order, then the element's own, then the important ones."""
+        """Return the properties that win: the style block's, by weight and order, the element's own, the important ones."""
         matching = sorted((rule.weight, at) for at, rule in enumerate(self._rules) if _matches(rule.steps, node))
         blocks = [self._rules[at].block for _, at in matching] + [read_block(node.style)]
         won: dict[str, str] = {}
@@ -99,8 +100,8 @@ class Cascade:
             for block in blocks:
                 for name, declared in block.items():
                     if declared.important is important:
-                        # The shorthand sets the colour too, so what of the two came last is what counts.
-                        won.pop("background-color" if name == "background" else "background" if name == "background-color" else "", None)
+                        if name in _GROUNDS:  # either of them overrides the other, so the last one counts
+                            won = {other: value for other, value in won.items() if other not in _GROUNDS}
                         won[name] = declared.value
         return won
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
 from worker.issues.evidence import find_placements
@@ -26,10 +27,14 @@ class Link:
     url: str
     name: str
     where: str
+    outlet: bool = False  # it may be left out
 
 
 def list_outward(issue: Issue) -> list[Link]:
-    """Return the links to outlets and partners that the issue's mail prints, each address once."""
+    """Return the links that the issue's mail prints, to outlets, partners and pages of our own, each address once.
+
+    Not the one to the issue's own page in the archive, which is there once it has gone out.
+    """
     placements = list(find_placements(issue).filter(dropped=False))
     blocks = list(issue.partner_blocks.all())
     return _list_links(placements, [print_story(one) for one in placements], blocks, [print_partner(one) for one in blocks])
@@ -54,7 +59,7 @@ def check_links(reading: Reading) -> Iterator[Finding]:
             waived += 1
         elif row.verdict == Verdict.BAD:
             dead.append(Fault(f"the link to {link.name} {row.words}", "Leave the outlet out, or let the link stand with a reason."
-                              if link.where.startswith("story-") else "Give another address, or let the link stand with a reason.",
+                              if link.outlet else "Give another address, or let the link stand with a reason.",
                               link.where, link.url))
         elif row.verdict == Verdict.UNSURE:
             unsure.append(Fault(f"the link to {link.name} {row.words}", "Open it yourself.", link.where, link.url))
@@ -67,9 +72,13 @@ def check_links(reading: Reading) -> Iterator[Finding]:
 
 def _list_links(placements: Sequence[Placement], stories: Sequence[PrintedStory], blocks: Sequence[PartnerBlock],
                 partners: Sequence[PrintedPartner]) -> list[Link]:
-    links = [Link(source.url, f"{source.outlet} for “{cut_line(story.headline, 80)}”", place(placement))
+    links = [Link(source.url, f"{source.outlet} for “{cut_line(story.headline, 80)}”", place(placement), True)
              for placement, story in zip(placements, stories, strict=True) for source in story.sources]
     links += [Link(partner.url, partner.partner, f"partner-{block.pk}") for block, partner in zip(blocks, partners, strict=True)]
+    links += [Link(story.update.url, f"our issue of {story.update.day}", place(placement))
+              for placement, story in zip(placements, stories, strict=True) if story.update and story.update.url]
+    if links:
+        links.append(Link(f"{settings.BASE_URL}/terms/", "our terms", ""))
     return list(_each_once(link for link in links if link.url.startswith(("http://", "https://"))))
 
 

@@ -39,8 +39,8 @@ def find_faint(page: Page, *, dark: bool) -> tuple[list[Fault], int]:
         ratio = measure_contrast(lay_over(look.ink, look.ground), look.ground)
         least = LEAST_LARGE if is_large(look.pixels, look.bold) else LEAST
         if ratio < least:
-            faults.append(Fault(f"“{said}” has a contrast of {ratio:.2f}:1 in {'dark' if dark else 'light'}, and {least:g}:1 is the "
-                                "least", PALETTE))
+            faults.append(Fault(f"“{said}” has a contrast of {ratio:.2f}:1 in {'dark' if dark else 'light'}, and {least:g}:1 is "
+                                "the least", PALETTE))
     return faults, len(page.texts)
 
 
@@ -60,8 +60,9 @@ def _find_skips(page: Page) -> list[Fault]:
 
 
 def _find_silent(page: Page) -> list[Fault]:
-    faults = [Fault(f"the picture {source or 'without an address'} has no alternative text", "Give it one in the mail's template: alt=\"\" "
-                    "if it only adorns.") for source, alternative in page.pictures if alternative is None]
+    mend = 'Give it one in the mail\'s template: alt="" if it only adorns.'
+    faults = [Fault(f"the picture {source or 'without an address'} has no alternative text", mend)
+              for source, alternative in page.pictures if alternative is None]
     if page.pictures and page.words < 20:
         faults.append(Fault("nearly all of the mail is pictures, and who sees none has nothing to read",
                             "Set the words as text."))

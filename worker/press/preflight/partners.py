@@ -16,8 +16,8 @@ def check_partners(reading: Reading) -> Iterator[Finding]:
     named = {clean_line(name) for name in list_partners()} if reading.partners else set()
     said, html = " ".join(reading.full.text.split()), reading.full.html.replace("&#x27;", "&#39;")
     pairs = list(zip(reading.blocks, reading.partners, strict=True))
-    faults = [_fault(block, f"“{one.partner}” is not named in feeds.toml and in the partners' wording in force, so no reader agreed "
-                     "to its content", "Take the block out, or publish a wording that names it.")
+    faults = [_fault(block, f"“{one.partner}” is not named in feeds.toml and in the partners' wording in force, so no reader "
+                     "agreed to its content", "Take the block out, or publish a wording that names it.")
               for block, one in pairs if one.partner not in named]
     faults += [_fault(block, f"the block of “{one.partner}” has no headline or no text", "Write them, or take it out.")
                for block, one in pairs if not one.headline or not one.text]

@@ -56,9 +56,10 @@ def _check_text(reading: Reading) -> Iterator[Finding]:
 def _check_marks(reading: Reading) -> Iterator[Finding]:
     """Each once, whatever a reader gets: a link that stood among what only some get would be missing for the others."""
     faults = []
+    full, bare = reading.full, reading.bare
     for mark in MARKS:
         what = urlsplit(mark).path.strip("/")
-        for part, bodies in (("HTML", (reading.full.html, reading.bare.html)), ("plain text", (reading.full.text, reading.bare.text))):
+        for part, bodies in (("HTML", (full.html, bare.html)), ("plain text", (full.text, bare.text))):
             wrong = [body.count(mark) for body in bodies if body.count(mark) != 1]
             faults += [Fault(f"the {part} holds the {what} link {count} times, and it must be there once", TEMPLATE)
                        for count in wrong[:1]]

@@ -11,7 +11,8 @@ from worker.press.preflight.reading import Reading, place, quote
 _TAGS = ("{{", "{%", "%}")
 # What an author writes to come back to, and what nobody means to print. An outlet may: its own words are left alone.
 _FORGOTTEN = re.compile(
-    r"\[(?:(?:first|last|your|reader|company|product|partner|outlet)[ _-]?)?(?:name|date|link|url|title|city|number|text|headline)\]"
+    r"\[(?:(?:first|last|your|reader|company|product|partner|outlet)[ _-]?)?(?:name|date|link|url|title|city|number|text|headline)"
+    r"\]"
     r"|\[insert\b[^\]]*\]|<(?:name|link|date)>|lorem ipsum|\bTODO\b|\bTBD\b|\bFIXME\b|\bXXX+\b")
 _IGNORING_CASE = re.compile(_FORGOTTEN.pattern.partition(r"|\bTODO")[0], re.IGNORECASE)
 _NOTHING = frozenset(["None", "nan", "NaN", "null", "undefined", "[object Object]"])

@@ -14,7 +14,7 @@ from worker.storage.models import Issue, PartnerBlock, Placement
 
 @dataclass(frozen=True)
 class Reading:
-    """What is checked. `full` is the proof with everything in it, the most a reader gets; `bare` has nothing that is not everybody's.
+    """What is checked. `full` is the proof with everything in it, the most a reader gets; `bare` has what all get.
 
     `stories` are the `live` placements as printed, `partners` the `blocks`, each in the same order.
     """

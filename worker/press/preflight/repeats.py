@@ -37,7 +37,8 @@ def check_repeats(reading: Reading) -> Iterator[Finding]:
     yield from judge("repeats", faults, "no story that readers have had")
     had = {lives_in[p.story_id] for p in out}
     new = [p for p in live if p.kind != Kind.UPDATE and p.story_id not in had]
-    yield from judge("like headlines", list(_find_alike(issue, new)), "none that reads like one of the last two weeks", blocking=False)
+    alike = list(_find_alike(issue, new))
+    yield from judge("like headlines", alike, "none that reads like one of the last two weeks", blocking=False)
 
 
 def _find_told_twice(live: Sequence[Placement]) -> Iterator[Fault]:
@@ -64,8 +65,8 @@ def _find_alike(issue: Issue, new: list[Placement]) -> Iterator[Fault]:
         words = read_stems(clean_line(placement.headline))
         twin = next((one for one in read if are_alike(words, one[0])), None)
         if twin is not None:
-            yield Fault(f"{quote(placement)} reads like “{twin[1]}” in {twin[2]}", "Drop it if it is the same news, or say in the headline "
-                        "what is new.", place(placement))
+            yield Fault(f"{quote(placement)} reads like “{twin[1]}” in {twin[2]}", "Drop it if it is the same news, or say in the "
+                        "headline what is new.", place(placement))
         read.append((words, clean_line(placement.headline), "this issue"))
 
 

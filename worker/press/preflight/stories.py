@@ -38,14 +38,14 @@ def _check_dropped(reading: Reading) -> Iterator[Finding]:
 def _check_sources(reading: Reading) -> Iterator[Finding]:
     unsourced = [Fault(f"{quote(p)} names no outlet", "Drop it.", place(p)) for p in reading.live if not printed_sources(p)]
     yield from judge("sources", unsourced, "every story names its outlets")
-    unlinked = [Fault(f"{source.get('outlet')} gave no address that a mail may link to, for {quote(p)}", "Its name is printed without a "
-                      "link; drop the story if that will not do.", place(p))
+    unlinked = [Fault(f"{source.get('outlet')} gave no address that a mail may link to, for {quote(p)}", "Its name is printed "
+                      "without a link; drop the story if that will not do.", place(p))
                 for p in reading.live for source in printed_sources(p) if not clean_url(str(source.get("url", "")))]
     yield from judge("links", unlinked, "every outlet is linked", blocking=False)
 
 
 def _check_merged(reading: Reading) -> Iterator[Finding]:
     """A ruling brings drafts along; an approval that was withdrawn afterwards may still hold what is no story any more."""
-    faults = [Fault(f"{quote(p)} was merged into story {p.story.merged_into_id}", "Drop it, and pull that one in unless it is there.",
-                    place(p)) for p in reading.live if p.story.state == StoryState.MERGED]
+    faults = [Fault(f"{quote(p)} was merged into story {p.story.merged_into_id}", "Drop it, and pull that one in unless it is "
+                    "there.", place(p)) for p in reading.live if p.story.state == StoryState.MERGED]
     yield from judge("merged stories", faults, "none")

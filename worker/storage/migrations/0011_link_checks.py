@@ -15,7 +15,8 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("subject", models.CharField(choices=[
-                    ("link", "Link"), ("spf", "Spf"), ("dkim", "Dkim"), ("dmarc", "Dmarc"), ("way-out", "Way Out")], max_length=8)),
+                    ("link", "Link"), ("spf", "Spf"), ("dkim", "Dkim"), ("dmarc", "Dmarc"), ("way-out", "Way Out"),
+                    ("site", "Site")], max_length=8)),
                 ("key", models.CharField(max_length=64)),
                 ("about", models.TextField()),
                 ("verdict", models.CharField(blank=True, choices=[

@@ -19,7 +19,8 @@ class Subject(models.TextChoices):
     SPF = "spf"
     DKIM = "dkim"
     DMARC = "dmarc"
-    WAY_OUT = "way-out"
+    WAY_OUT = "way-out"  # through our own application
+    SITE = "site"  # at BASE_URL, over the network
 
 
 class Inquiry(models.Model):
