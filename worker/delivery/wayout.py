@@ -7,13 +7,12 @@ for a reader who cannot exist; its words say whether it knows our signature. Nob
 
 import io
 import secrets
-from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIHandler
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import transaction
 from django.utils import timezone
 
@@ -107,26 +106,23 @@ def _find_fault(reply: Reply) -> str:
 
 
 def call_site(method: str, path: str, body: bytes = b"", *, query: str = "") -> Reply:
-    """Put one request to the site's own application, in this process: middleware, addresses and views are those of the web."""
+    """Put one request to the site's own application, in this process: middleware, addresses and views are those of the web.
+
+    Not by way of its WSGI callable, which closes connections to the database that are in the middle of a transaction.
+    """
     site = urlsplit(settings.BASE_URL)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": query, "SERVER_PROTOCOL": "HTTP/1.1",
         "SERVER_NAME": site.hostname or "localhost", "SERVER_PORT": str(site.port or (443 if site.scheme == "https" else 80)),
         "HTTP_HOST": site.netloc, "HTTP_X_FORWARDED_PROTO": site.scheme, "REMOTE_ADDR": "127.0.0.1",
         "CONTENT_LENGTH": str(len(body)), "CONTENT_TYPE": "application/x-www-form-urlencoded",
-        "wsgi.url_scheme": site.scheme, "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": io.StringIO(), "wsgi.version": (1, 0), "wsgi.multithread": True, "wsgi.multiprocess": True,
-        "wsgi.run_once": False}
-    began: list[tuple[str, list[tuple[str, str]]]] = []
-
-    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None, /) -> Callable[[bytes], object]:
-        began.append((status, headers))
-        return len  # nothing of Django's writes by it
-
-    response = WSGIHandler()(environ, start_response)
+        "wsgi.url_scheme": site.scheme, "wsgi.input": io.BytesIO(body)}
+    request = WSGIRequest(environ)
     try:
-        said = b"".join(response).decode("utf-8", "replace")
+        response = WSGIHandler().get_response(request)
+        headers = {name.lower(): value for name, value in response.items()}
+        if response.cookies:  # which the WSGI callable alone would write among the headers
+            headers["set-cookie"] = response.cookies.output(header="")
+        return Reply(response.status_code, headers, b"".join(response).decode("utf-8", "replace"))
     finally:
-        response.close()
-    status, headers = began[-1]
-    return Reply(int(status.split()[0]), {name.lower(): value for name, value in headers}, said)
+        request.close()

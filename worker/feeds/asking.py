@@ -66,7 +66,7 @@ def ask_links(urls: Iterable[str], *, seconds: float, on_done: Callable[[str, An
                 time.sleep(pause)
             if time.monotonic() >= until:
                 break
-            answer = ask_link(url, resolve=resolve)
+            answer = ask_link(url, resolve=resolve, seconds=LINK_SECONDS)
             done.append((url, answer))
             if answer.wait:
                 done += [(other, Answer(Verdict.UNSURE, f"was not asked: {_host_of(url)} does not answer or wants to be asked "

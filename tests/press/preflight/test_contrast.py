@@ -18,9 +18,11 @@ GREY = "<div style='background:#ffffff'><p style='color:{}'>Words</p></div>"
 
 
 @pytest.mark.parametrize(("text", "colour"), [
-    ("#fff", (255, 255, 255, 1)), ("#FFFFFF", (255, 255, 255, 1)), ("#12345680", (18, 52, 86, 128 / 255)), ("white", (255, 255, 255, 1)),
+    ("#fff", (255, 255, 255, 1)), ("#FFFFFF", (255, 255, 255, 1)), ("#12345680", (18, 52, 86, 128 / 255)),
+    ("white", (255, 255, 255, 1)),
     ("rgb(1, 2, 3)", (1, 2, 3, 1)), ("rgba(1,2,3,.5)", (1, 2, 3, 0.5)), ("rgb(1 2 3 / 50%)", (1, 2, 3, 0.5)),
-    ("transparent", (0, 0, 0, 0)), ("rgb(300,0,0)", None), ("var(--ink)", None), ("#12", None), ("", None), ("rgba(1,2,3,...)", None),
+    ("transparent", (0, 0, 0, 0)), ("rgb(300,0,0)", None), ("var(--ink)", None), ("#12", None), ("", None),
+    ("rgba(1,2,3,...)", None),
 ])
 def test_colours_are_read_as_css_writes_them(text: str, colour: tuple[float, ...] | None) -> None:
     assert read_colour(text) == colour
@@ -33,7 +35,8 @@ def test_colours_are_read_as_css_writes_them(text: str, colour: tuple[float, ...
 ])
 def test_contrast_is_as_wcag_defines_it(ink: str, ground: str, ratio: float) -> None:
     one, other = read_colour(ink), read_colour(ground)
-    assert one and other
+    assert one is not None
+    assert other is not None
     assert measure_contrast(one, other) == pytest.approx(ratio, abs=0.005)
     assert measure_contrast(one, other) == measure_contrast(other, one)
 
@@ -74,7 +77,8 @@ def test_large_is_from_eighteen_points_or_fourteen_bold(pixels: float, bold: boo
     ("<style>.a > p{color:#ccc}</style><div class='a'><div><p>Not a child</p></div></div>", False),
     ("<style>.a > p{color:#ccc}</style><div class='a'><p>A child</p></div>", True),
     ("<style>/* .x{} */ h1, .x{color:#ccc}</style><p class='x'>One of several selectors</p>", True),
-    ("<style>.x{background:#ccc url() no-repeat; background-color:#fff}</style><p class='x' style='color:#767676'>Last ground</p>", False),
+    ("<style>.x{background:#ccc url() no-repeat; background-color:#fff}</style>"
+     "<p class='x' style='color:#767676'>Last ground</p>", False),
     ("<p style='color:var(--x)'>A variable</p>", True),
     ("<p style='background:rgba(0,0,0,.6);color:#fff'>Half covered</p>", False),
     ("<p style='background:rgba(0,0,0,.2);color:#fff'>Hardly covered</p>", True),
@@ -95,7 +99,8 @@ def test_light_and_dark_are_looked_at_each_by_itself(rule: str, light: bool, dar
     assert (bool(find_faint(page, dark=False)[0]), bool(find_faint(page, dark=True)[0])) == (light, dark)
 
 
-@pytest.mark.parametrize("sheet", ["p{", "}}}", "@media{", "p{color", "p{color:}", "@import 'x'; p{color:#000}", ":root{color:#000}", "{}{}{"])
+@pytest.mark.parametrize("sheet", [
+    "p{", "}}}", "@media{", "p{color", "p{color:}", "@import 'x'; p{color:#000}", ":root{color:#000}", "{}{}{"])
 def test_a_broken_style_block_breaks_nothing(sheet: str) -> None:
     assert isinstance(read_sheet(sheet), tuple)
     page = read_page("<p>Words</p>")
