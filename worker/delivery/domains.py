@@ -36,7 +36,7 @@ def mend_of(subject: Subject, domain: str) -> str:
     """Return how a missing record is mended."""
     return {
         Subject.SPF: f'add a TXT record at {domain}: "v=spf1 include:YOUR-RELAY -all"',
-        Subject.DKIM: "ask the relay for its selector and check that record there; DKIM_SELECTORS names it to this check",
+        Subject.DKIM: "name the relay's selectors in DKIM_SELECTORS, and publish its keys under them",
         Subject.DMARC: f'add a TXT record at _dmarc.{domain}: "v=DMARC1; p=none; rua=mailto:…"',
     }[subject]
 
@@ -72,7 +72,7 @@ def _ask_dkim(domain: str) -> Record:
     """RFC 6376: the key stands under a selector of the relay's, which only the relay knows."""
     selectors = list(settings.DKIM_SELECTORS) or list(_SENDGRIDS if settings.SENDER_URL.startswith("sendgrid:") else ())
     if not selectors:
-        return Record(Subject.DKIM, domain, Verdict.UNSURE, "signed by the relay, whose selector is not known here",
+        return Record(Subject.DKIM, domain, Verdict.UNSURE, "signed by the relay: ask it for its selector and check that record there",
                       mend_of(Subject.DKIM, domain))
     trouble = ""
     for selector in selectors:

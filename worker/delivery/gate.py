@@ -19,7 +19,7 @@ from worker.press.render import read_proof
 from worker.storage.models import Delivery, Edition, Editor, Inquiry, Issue, Placement, Subject, Verdict
 
 CHANGE = 0.2  # of the last issue's readers: more come or gone since than that is looked at before it is sent
-_PASSES = "It is tried by the service itself; press “Check now” if you cannot wait."
+_WAIT = "Let it be checked now, or wait: the service asks by itself."
 
 
 def check_issue(issue: Issue, proof: Proof, *, placements: Iterable[Placement] | None = None,
@@ -91,7 +91,7 @@ def _read(subject: Subject, about: str) -> Inquiry | None:
 def _say(check: str, row: Inquiry | None, mend: str, *, blocking: bool = True) -> Iterator[Finding]:
     """Only what is certainly wrong blocks; what nobody could ask, or has asked, is minded."""
     if row is None:
-        yield from judge(check, [Fault("not tried yet", _PASSES)], "", blocking=False)
+        yield from judge(check, [Fault("not tried yet", _WAIT)], "", blocking=False)
     elif row.verdict == Verdict.GOOD:
         yield from judge(check, [], row.words)
     else:

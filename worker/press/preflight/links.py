@@ -17,7 +17,7 @@ from worker.press.preflight.reading import Reading, place
 from worker.storage.models import Inquiry, Issue, PartnerBlock, Placement, Subject, Verdict
 
 OLDEST = timedelta(hours=24)  # an answer counts for so long; the worker asks again much sooner
-ASK = "Check the links now, or wait: the service asks by itself."
+ASK = "Let them be checked now, or wait: the service asks by itself."
 
 
 @dataclass(frozen=True)
