@@ -50,6 +50,7 @@ app.conf.update(
         "draft": {"task": "worker.tasks.draft_due", "schedule": 20, "options": {"expires": 19}},
         "sign-ups": {"task": "worker.tasks.sign_ups", "schedule": 10, "options": {"expires": 9}},
         "notices": {"task": "worker.tasks.notices", "schedule": 10, "options": {"expires": 9}},
+        "inquire": {"task": "worker.tasks.inquire", "schedule": 30, "options": {"expires": 29}},
         "starts": {"task": "worker.tasks.start_due", "schedule": 10, "options": {"expires": 9}},
         "retain": {"task": "worker.tasks.retain", "schedule": 3600, "options": {"expires": 1800}},
         "renew": {"task": "worker.tasks.renew", "schedule": 600, "options": {"expires": 590}},

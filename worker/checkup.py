@@ -3,23 +3,21 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import dns.exception
-import dns.resolver
 from django.conf import settings
 from django.db import DatabaseError
 
 from worker import editorial
 from worker.delivery import senders
+from worker.delivery.domains import ask_record
+from worker.delivery.inquiries import RECORDS
 from worker.errors import BroadsheetError
 from worker.readers.journal import read_entries, why_not_writable
 from worker.readers.replay import count_missing
 from worker.redis import why_silent
-from worker.storage.models import Editor, Frequency, Role, Subscription, SubscriptionState
+from worker.storage.models import Editor, Frequency, Role, Subscription, SubscriptionState, Verdict
 from worker.storage.schema import pending_migrations
 from worker.stories import calls
 from worker.stories.model_answer import is_among
-
-DNS_SECONDS = 3.0
 
 
 class Finding(NamedTuple):
@@ -143,27 +141,13 @@ def _say_spent() -> str:
 
 
 def _check_domains() -> Iterator[Finding]:
-    """SPF (RFC 7208) and DMARC (RFC 7489) of each From domain; DKIM's selector is the relay's, so it is only named."""
+    """SPF, DKIM and DMARC of each From domain, as the gate before approval looks at them."""
     try:
         newsletters = editorial.load().newsletters.values()
     except BroadsheetError:
         return
     for domain in sorted({newsletter.from_email.rpartition("@")[2] for newsletter in newsletters}):
-        for label, name, begins, mend in (
-            ("SPF", domain, "v=spf1", f'add a TXT record at {domain}: "v=spf1 include:YOUR-RELAY -all"'),
-            ("DMARC", f"_dmarc.{domain}", "v=DMARC1", f'add a TXT record at _dmarc.{domain}: "v=DMARC1; p=none; rua=mailto:…"'),
-        ):
-            yield _check_record(label, domain, name, begins, mend)
-        yield Finding(f"DKIM {domain}", True, False, "signed by the relay: ask it for its selector and check that record there")
-
-
-def _check_record(label: str, domain: str, name: str, begins: str, mend: str) -> Finding:
-    try:
-        answers = dns.resolver.resolve(name, "TXT", lifetime=DNS_SECONDS)
-        texts = [b"".join(answer.strings).decode("utf-8", "replace") for answer in answers]
-    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-        texts = []
-    except (dns.exception.DNSException, OSError) as error:
-        return Finding(f"{label} {domain}", False, False, f"could not be asked ({type(error).__name__}); no DNS from this machine?")
-    found = next((text for text in texts if text.startswith(begins)), None)
-    return Finding(f"{label} {domain}", bool(found), False, found or mend)
+        for subject in RECORDS:
+            record = ask_record(subject, domain)
+            mend = f"; {record.mend}" if record.mend else ""
+            yield Finding(record.label, record.verdict == Verdict.GOOD, False, record.words + mend)

@@ -188,6 +188,7 @@ DELIVERY_LEASE_SECONDS = read_number("DELIVERY_LEASE_SECONDS", 60, 2, 600)
 SEND_RATES = values.read_rates(env.str("SEND_RATES", default=""))  # by mailbox provider; empty: as fast as can be
 WARM_UP = values.read_warm_up(env.str("WARM_UP", default=""))  # by day (UTC)
 START_GRACE_MINUTES = read_number("START_GRACE_MINUTES", 60, 1, 1440)  # an issue that missed its hour by more is asked about
+DKIM_SELECTORS = env.list("DKIM_SELECTORS", default=[])  # under which the relay's keys stand in the DNS
 TEST_ADDRESSES = read_test_addresses()  # who may get test mails beside the editor who asks for one
 
 # -- queue --------------------------------------------------------------------------------------------------------

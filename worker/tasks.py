@@ -19,7 +19,7 @@ from worker.celery import DELIVER_SECONDS, NUDGE_OPTIONS, app, is_stopping
 if not apps.ready:
     django.setup()
 
-from worker.delivery import deliver, schedule
+from worker.delivery import deliver, inquiries, schedule
 from worker.delivery import notices as letters
 from worker.errors import BroadsheetError
 from worker.feeds import gather as gathering
@@ -91,6 +91,14 @@ def start_due() -> None:
 
 
 @step
+def inquire(issue_id: int | None = None) -> None:
+    """Ask what the gate has to know of the drafts' links, of the senders' domains and of the way out."""
+    asked = inquiries.ask_due(issue_id)
+    if asked:
+        log.info("asked for the gate", answers=asked)
+
+
+@step
 def deliver_issue(issue_id: int) -> None:
     """Work on one issue's deliveries for a while; the sweep sends another task while any are open."""
     if not deliver.deliver_issue(issue_id, seconds=DELIVER_SECONDS, is_stopping=is_stopping).finished:
@@ -135,10 +143,12 @@ def retain() -> None:
     """Erase, or let leave, again whoever came back, and let go of what has been kept for its time."""
     replay.replay_journal(look_at="recent")
     kept = retention.retain()
+    inquiries.forget()
     log.info("retained", finished=kept.finished, **{name.replace(" ", "_"): count for name, count in kept.counts.items() if count})
 
 
-_NUDGES = {"deliver": deliver_issue, "notices": notices, "group": group, "sign-ups": sign_ups, "renew": renew}
+_NUDGES = {"deliver": deliver_issue, "notices": notices, "group": group, "sign-ups": sign_ups, "renew": renew,
+           "inquire": inquire}
 NUDGE_SECONDS = 0.25
 SILENT_SECONDS = 10.0
 _silent_until = 0.0

@@ -14,6 +14,7 @@ from tests.cli.test_bad_input import assert_one_line, run
 from tests.issues.paper import make_story, offer_digest, send_out
 from worker import checkup
 from worker.cli.desk import draft_command, issues_command
+from worker.delivery import domains
 from worker.issues.draft import draft_issue
 from worker.storage.models import Issue, Reader, Subscription
 
@@ -73,7 +74,7 @@ def test_what_cannot_be_drafted_is_one_line(service_environment: dict[str, str])
 
 
 def test_the_check_names_readers_whose_digest_was_taken_away(sent: Issue, editorial_file: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(checkup, "DNS_SECONDS", 0.01)
+    monkeypatch.setattr(domains, "DNS_SECONDS", 0.01)
     reader = Reader.objects.create(email="ada@example.com", email_key="ada@example.com")
     Subscription.objects.create(reader=reader, newsletter="daily", state="confirmed", frequency="weekly")
     assert [one for one in checkup.check_all() if one.part.startswith("digest")] == []

@@ -30,6 +30,8 @@ class Asked:
 
     path: str
     headers: dict[str, str] = field(default_factory=dict)
+    method: str = "GET"
+    body: bytes = b""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -39,9 +41,17 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 20
     feeds: "FeedServer"
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        self.feeds.asked.append(Asked(self.path, {name.lower(): value for name, value in self.headers.items()}))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.feeds.asked.append(Asked(self.path, headers, self.command, body))
         with self.feeds.counting:
             self.feeds.open_now += 1
             self.feeds.most_at_once = max(self.feeds.most_at_once, self.feeds.open_now)
@@ -80,7 +90,8 @@ class Handler(BaseHTTPRequestHandler):
         if status != 304:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         if self.feeds.is_talkative:

@@ -73,15 +73,22 @@ def _start_of(issue: "Issue") -> datetime | None:
 @click.argument("issue_id", metavar="ISSUE", type=int)
 @click.option("-o", "directory", type=click.Path(path_type=Path), default=Path("proof"), show_default=True,
               help="The directory to write to.")
-def proof_command(issue_id: int, directory: Path) -> None:
+@click.option("--ask", is_flag=True, help="First ask the links, the sender's domain and the way out, in this process.")
+def proof_command(issue_id: int, directory: Path, ask: bool) -> None:
     """Write the proof of ISSUE to files.
 
     They are issue.html, issue.txt and preflight.json."""
     open_database()
+    from worker.delivery import inquiries
+    from worker.delivery.gate import check_issue
     from worker.issues.find import find_issue
     from worker.press.render import write_proof
 
-    for file in write_proof(find_issue(issue_id), directory):
+    issue = find_issue(issue_id)
+    if ask:
+        inquiries.ask_again(issue)
+        say(f"{inquiries.ask_due(issue.pk)} answers")
+    for file in write_proof(issue, directory, check_issue):
         say(str(file))
 
 
@@ -94,8 +101,9 @@ def approve_command(issue_id: int, email: str, as_json: bool) -> None:
 
     Binds the approver's name to the hash of its proof."""
     open_database()
+    from worker.delivery.gate import approve_issue
     from worker.issues.find import find_issue
-    from worker.press.approve import approve_issue
+    from worker.press.approve import BlockedError
     from worker.press.render import render_proof
     from worker.storage.models import Editor
 
@@ -103,7 +111,12 @@ def approve_command(issue_id: int, email: str, as_json: bool) -> None:
     editor = Editor.objects.filter(email=email.strip().lower()).first()
     if editor is None:
         raise NotFoundError(f"there is no editor {email}; add one: broadsheet editor add {email} --approver")
-    edition = approve_issue(issue.pk, editor=editor, proof_sha256=render_proof(issue).sha256)
+    try:
+        edition = approve_issue(issue.pk, editor=editor, proof_sha256=render_proof(issue).sha256)
+    except BlockedError as error:
+        for one in error.findings:
+            click.echo(f"{one.check}: {one.message}. {one.mend}", err=True)
+        raise
     if as_json:
         print_json({"issue": issue.pk, "state": "approved", "approved_by": editor.email,
                     "approved_at": edition.approved_at, "sha256": edition.sha256})

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from worker import editorial
 from worker.delivery import audience, deliver, notices
+from worker.delivery.gate import approve_issue
 from worker.delivery.senders import open_sender
 from worker.demo import documents
 from worker.errors import BroadsheetError
@@ -26,7 +27,6 @@ from worker.feeds.gather import Gathered, gather_feeds
 from worker.feeds.sources import sync_feeds
 from worker.issues.draft import draft_issue
 from worker.issues.partners import add_block
-from worker.press.approve import approve_issue
 from worker.press.render import render_proof, write_proof
 from worker.readers.confirm import confirm, read_confirmation
 from worker.readers.subscribe import sign_up

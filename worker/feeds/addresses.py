@@ -31,6 +31,7 @@ _PRIVATE_V6 = tuple(IPv6Network(net) for net in (
 _MAPPED = IPv6Network("::ffff:0:0/96")
 _NAT64 = IPv6Network("64:ff9b::/96")  # how an IPv6-only network reaches IPv4; its local form 64:ff9b:1::/48 is private
 ADDRESSES_TRIED = 4
+_NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
 class RefusedAddressError(BroadsheetError):
@@ -60,6 +61,10 @@ def resolve_host(host: str, port: int) -> list[str]:
     """Return the host's addresses, by the system's resolver; raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+
+
+class UnknownNameError(httpcore.ConnectError):
+    """The system's resolver says that there is no such name, or none with an address."""
 
 
 class GuardedBackend(httpcore.NetworkBackend):
@@ -115,6 +120,8 @@ class GuardedBackend(httpcore.NetworkBackend):
         thread.join(seconds_left(self._deadline))
         if failure or not (answer and answer[0]):
             reason = f" ({failure[0]})" if failure else " in time" if not answer else ""
+            if failure and isinstance(failure[0], socket.gaierror) and failure[0].errno in _NO_SUCH_NAME:
+                raise UnknownNameError(f"the name {host} was not resolved{reason}")
             raise httpcore.ConnectError(f"the name {host} was not resolved{reason}")
         return answer[0]
 

@@ -54,26 +54,26 @@ def fetch(url: str, *, etag: str = "", last_modified: str = "", resolve: Resolve
     """
     backend = GuardedBackend(time.monotonic() + settings.FETCH_TIMEOUT_SECONDS, settings.FETCH_ALLOW_HOSTS, resolve)
     headers = _make_headers(etag, last_modified)
-    current, permanent, only_permanent = _read_address(url), None, True
-    pool = httpcore.ConnectionPool(ssl_context=_tls(), network_backend=backend, max_keepalive_connections=2)
+    current, permanent, only_permanent = read_address(url), None, True
+    pool = httpcore.ConnectionPool(ssl_context=open_tls(), network_backend=backend, max_keepalive_connections=2)
     try:
         with pool:
             for _ in range(REDIRECTS + 1):
                 answer = _ask(pool, current, headers)
                 if not isinstance(answer, _Redirect):
                     return _conclude(answer, str(current), str(permanent) if permanent else None)
-                current = _read_address(str(current.join(answer.location)))
+                current = read_address(str(current.join(answer.location)))
                 only_permanent = only_permanent and answer.status in _PERMANENT
                 permanent = current if only_permanent else permanent
     except (RefusedAddressError, FetchError) as error:
         raise FetchError(str(error)) from error
     except httpcore.TimeoutException as error:
         limit = settings.FETCH_TIMEOUT_SECONDS
-        raise FetchError(f"{_name(current)}: no complete answer within {limit} seconds") from error
+        raise FetchError(f"{name_address(current)}: no complete answer within {limit} seconds") from error
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, httpx.InvalidURL, ssl.SSLError,
             OSError, ValueError) as error:
-        raise FetchError(f"{_name(current)}: {_in_words(error)}") from error
-    raise FetchError(f"{_name(current)}: more than {REDIRECTS} redirects; the address may lead in a circle")
+        raise FetchError(f"{name_address(current)}: {say_fault(error)}") from error
+    raise FetchError(f"{name_address(current)}: more than {REDIRECTS} redirects; the address may lead in a circle")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class _Answer:
     body: bytes
 
 
-def _read_address(url: str) -> httpx.URL:
+def read_address(url: str) -> httpx.URL:
     """Return the address without user name, password and fragment; raises FetchError unless it is http or https."""
     if url.startswith("sample:"):
         raise FetchError(f"{url}: a sample of `broadsheet demo`, which serves it; give an http:// or https:// address")
@@ -104,7 +104,7 @@ def _read_address(url: str) -> httpx.URL:
 
 
 def _make_headers(etag: str, last_modified: str) -> dict[str, str]:
-    headers = {"User-Agent": f"Broadsheet/{_version()} (+{settings.BASE_URL}; newsletter feed reader)",
+    headers = {"User-Agent": f"Broadsheet/{read_version()} (+{settings.BASE_URL}; newsletter feed reader)",
                "Accept": _ACCEPT, "Accept-Encoding": "gzip, deflate"}
     if _HEADER_VALUE.match(etag):
         headers["If-None-Match"] = etag
@@ -127,7 +127,7 @@ def _ask(pool: httpcore.ConnectionPool, url: httpx.URL, headers: dict[str, str])
 
 def _read_body(chunks: Iterable[bytes], headers: httpx.Headers, url: httpx.URL) -> bytes:
     limit = settings.FETCH_MAX_BYTES
-    too_large = FetchError(f"{_name(url)}: more than {limit:,} bytes; if that is right, raise FETCH_MAX_BYTES")
+    too_large = FetchError(f"{name_address(url)}: more than {limit:,} bytes; if that is right, raise FETCH_MAX_BYTES")
     if headers.get("content-length", "").isdecimal() and int(headers["content-length"][:20]) > limit:
         raise too_large
     received = bytearray()
@@ -137,7 +137,7 @@ def _read_body(chunks: Iterable[bytes], headers: httpx.Headers, url: httpx.URL) 
             raise too_large
     body, encoding = bytes(received), headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-        raise FetchError(f"{_name(url)}: answered in the encoding {encoding[:40]!r}, which was not asked for")
+        raise FetchError(f"{name_address(url)}: answered in the encoding {encoding[:40]!r}, which was not asked for")
     try:
         if encoding == "deflate":
             body = inflate(body, limit)
@@ -146,7 +146,7 @@ def _read_body(chunks: Iterable[bytes], headers: httpx.Headers, url: httpx.URL) 
             if body[:2] == b"\x1f\x8b":
                 body = inflate(body, limit)
     except zlib.error as error:
-        raise FetchError(f"{_name(url)}: its compressed answer is damaged ({error})") from error
+        raise FetchError(f"{name_address(url)}: its compressed answer is damaged ({error})") from error
     except OverflowError:
         raise too_large from None
     return body
@@ -207,12 +207,12 @@ def _plain(value: str) -> str:
     return value if _HEADER_VALUE.match(value) else ""
 
 
-def _name(url: httpx.URL) -> str:
+def name_address(url: httpx.URL) -> str:
     """The address for a message: with no query, which may hold a key."""
     return str(url.copy_with(query=None))[:200]
 
 
-def _in_words(error: Exception) -> str:
+def say_fault(error: Exception) -> str:
     said = " ".join(str(error).split())[:200]
     if "CERTIFICATE_VERIFY_FAILED" in said:
         return f"its certificate is not valid ({said.partition('certificate verify failed: ')[2] or said})"
@@ -221,13 +221,13 @@ def _in_words(error: Exception) -> str:
 
 
 @lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
+def open_tls() -> ssl.SSLContext:
     """Certificates are checked; the environment's proxies and certificate settings are not used."""
     return httpx.create_ssl_context(trust_env=False)
 
 
 @lru_cache(maxsize=1)
-def _version() -> str:
+def read_version() -> str:
     try:
         return metadata.version("broadsheet")
     except metadata.PackageNotFoundError:  # run from a checkout without having been installed

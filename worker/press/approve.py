@@ -10,18 +10,27 @@ from worker.errors import BroadsheetError, ConflictError
 from worker.issues.corrections import printed_with
 from worker.issues.find import lock_issue
 from worker.issues.revise import record
-from worker.press.preflight import Finding, check_proof
+from worker.press.preflight import Finding, check_proof, list_blocking
 from worker.press.proof import hash_proof
-from worker.press.render import render_proof
+from worker.press.render import Check, render_proof
 from worker.storage.models import Correction, Edition, Editor, Issue, IssueState, Role
 
 
-def approve_issue(issue_id: int, *, editor: Editor, proof_sha256: str) -> Edition:
+class BlockedError(BroadsheetError):
+    """The gate is shut: the message names the first finding and its mend, `findings` all that block."""
+
+    def __init__(self, message: str, findings: list[Finding]) -> None:
+        super().__init__(message)
+        self.findings = findings
+
+
+def approve_issue(issue_id: int, *, editor: Editor, proof_sha256: str, check: Check = check_proof) -> Edition:
     """Freeze the draft's proof into its edition and mark the issue approved; the same approval twice is one.
 
     The proof is rendered again while the issue is locked, and must have the hash of the one the editor read.
-    Raises ConflictError if one byte differs or the issue is no draft, BroadsheetError if the editor may not approve or
-    a blocking check fails; then nothing is written.
+    `check` makes the findings: `delivery.gate` passes its own, which are these and more. Raises ConflictError if one byte
+    differs or the issue is no draft, BroadsheetError if the editor may not approve, BlockedError if a blocking check fails;
+    then nothing is written.
     """
     with transaction.atomic():
         issue = lock_issue(issue_id)
@@ -36,7 +45,7 @@ def approve_issue(issue_id: int, *, editor: Editor, proof_sha256: str) -> Editio
         if proof.sha256 != proof_sha256:
             raise ConflictError(f"issue {issue.pk} is not what you read any more: its text, a correction, a template "
                                 "or a setting has changed since; read the proof again, then approve it")
-        findings = check_proof(issue, proof)
+        findings = check(issue, proof)
         _refuse_blocked(issue, findings)
         newsletter = editorial.load().newsletter(issue.newsletter)
         edition = Edition.objects.create(
@@ -90,7 +99,8 @@ def _check_approver(editor: Editor) -> None:
 
 
 def _refuse_blocked(issue: Issue, findings: list[Finding]) -> None:
-    blocked = [finding for finding in findings if finding.blocking and not finding.ok]
+    blocked = list_blocking(findings)
     if blocked:
-        more = f" (and {len(blocked) - 1} more: see the preflight)" if len(blocked) > 1 else ""
-        raise BroadsheetError(f"issue {issue.pk} may not go out: {blocked[0].message}{more}")
+        first, more = blocked[0], f" (and {len(blocked) - 1} more: see the preflight)" if len(blocked) > 1 else ""
+        mend = f"; {first.mend[0].lower()}{first.mend[1:].rstrip('.')}" if first.mend else ""
+        raise BlockedError(f"issue {issue.pk} may not go out: {first.message}{mend}{more}", blocked)

@@ -1,5 +1,6 @@
 """An issue's rows in, everything its mail says out: clean text and safe links, ready for the templates."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -8,6 +9,7 @@ from django.conf import settings
 
 from worker import editorial
 from worker.issues.corrections import printed_with
+from worker.issues.links import printed_sources
 from worker.issues.subject import PREHEADER_LENGTH
 from worker.issues.wording import clean_line, clean_url, cut_line
 from worker.press.blocks import END, PARTNERS, begin_block, topic_key
@@ -154,7 +156,7 @@ def print_partner(block: PartnerBlock) -> PrintedPartner:
 
 def print_story(placement: Placement) -> PrintedStory:
     """Return a placement as printed: text cleaned, links only where safe, as many outlets as there is room for."""
-    sources = [_print_source(source) for source in placement.sources]
+    sources = [_print_source(source) for source in printed_sources(placement)]
     section = Section(placement.section)
     shown = SOURCES_SHOWN[section]
     if len(sources) == shown + 1:  # "and 1 more" takes the room of a name
@@ -182,7 +184,7 @@ def _archive_url(issue: Issue) -> str:
     return f"{settings.BASE_URL}/archive/{issue.newsletter}/{issue.slug}/"
 
 
-def _print_source(source: dict[str, Any]) -> SourceLink:
+def _print_source(source: Mapping[str, Any]) -> SourceLink:
     return SourceLink(clean_line(str(source.get("outlet", ""))), clean_url(str(source.get("url", ""))))
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,19 @@ from worker.press.lint import lint_html
 from worker.press.mjml import compile_mjml
 from worker.press.palette import DARK, LIGHT
 from worker.press.plain import wrap_text
-from worker.press.preflight import Finding, check_proof
+from worker.press.preflight import Finding, check_proof, list_blocking, read_finding
 from worker.press.proof import AGREE_MARK, MARKS, PREFERENCES_MARK, UNSUBSCRIBE_MARK, Letter, Proof, hash_proof
 from worker.press.templates import fill_template
 from worker.press.terms_notice import TermsNotice, word_subject
 from worker.storage.models import Edition, Issue
 
 __all__ = [
-    "MARKS", "PREFERENCES_MARK", "UNSUBSCRIBE_MARK", "Letter", "Proof", "TermsNotice", "fill_values", "hash_proof",
-    "read_proof", "render_address", "render_confirm", "render_content", "render_moved", "render_proof", "render_terms_notice",
-    "render_welcome", "write_proof",
+    "MARKS", "PREFERENCES_MARK", "UNSUBSCRIBE_MARK", "Check", "Letter", "Proof", "TermsNotice", "fill_values", "find_proof",
+    "hash_proof", "read_proof", "render_address", "render_confirm", "render_content", "render_moved", "render_proof",
+    "render_terms_notice", "render_welcome", "write_proof",
 ]
+
+Check = Callable[[Issue, Proof], list[Finding]]
 
 
 def render_proof(issue: Issue) -> Proof:
@@ -52,14 +55,26 @@ def fill_values(content: IssueContent) -> dict[str, Any]:
             "postal_address": content.postal_address, "terms_url": content.terms_url, "light": LIGHT, "dark": DARK}
 
 
-def read_proof(issue: Issue) -> tuple[Proof, list[Finding]]:
-    """Return the edition's bytes and findings if the issue was approved, else the draft's as they are now."""
+def find_proof(issue: Issue) -> Proof:
+    """Return the edition's bytes if the issue was approved, else the draft's as they are now; nothing is checked."""
+    edition = Edition.objects.filter(issue=issue).first()
+    return _open_edition(edition) if edition else render_proof(issue)
+
+
+def read_proof(issue: Issue, check: Check = check_proof) -> tuple[Proof, list[Finding]]:
+    """Return the edition's bytes and findings if the issue was approved, else the draft's as they are now.
+
+    `check` is what a draft is checked by: the press's own checks, or delivery's whole gate.
+    """
     edition = Edition.objects.filter(issue=issue).first()
     if edition is None:
         proof = render_proof(issue)
-        return proof, check_proof(issue, proof)
-    return (Proof(edition.subject, edition.html, edition.text, edition.sha256),
-            [Finding(**finding) for finding in edition.preflight])
+        return proof, check(issue, proof)
+    return _open_edition(edition), [read_finding(row) for row in edition.preflight]
+
+
+def _open_edition(edition: Edition) -> Proof:
+    return Proof(edition.subject, edition.html, edition.text, edition.sha256)
 
 
 def render_confirm(newsletter_title: str, confirm_url: str) -> Letter:
@@ -113,16 +128,16 @@ def _fill_both(name: str, values: dict[str, Any]) -> tuple[str, str]:
     return html, wrap_text(fill_template(f"email/{name}.txt", values, escape=False))
 
 
-def write_proof(issue: Issue, directory: str | Path) -> list[Path]:
+def write_proof(issue: Issue, directory: str | Path, check: Check = check_proof) -> list[Path]:
     """Write issue.html, issue.txt and preflight.json into `directory` (made if need be), each whole or not at all.
 
     All that any reader gets is in them. The marks of links stay, as links to an address that cannot exist. Raises
     BroadsheetError if the files cannot be written.
     """
-    proof, findings = read_proof(issue)
+    proof, findings = read_proof(issue, check)
     shown = fold_proof(proof)
     report = {"issue": issue.pk, "subject": proof.subject, "sha256": proof.sha256,
-              "ready": not any(finding.blocking and not finding.ok for finding in findings),
+              "ready": not list_blocking(findings),
               "findings": [asdict(finding) for finding in findings]}
     files = {"issue.html": shown.html, "issue.txt": shown.text,
              "preflight.json": json.dumps(report, indent=2, ensure_ascii=False) + "\n"}

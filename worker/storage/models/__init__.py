@@ -13,6 +13,7 @@ from worker.storage.models.delivery import (
 )
 from worker.storage.models.editors import Editor, Role
 from worker.storage.models.history import Change, Visit
+from worker.storage.models.inquiries import Inquiry, Subject, Verdict
 from worker.storage.models.issues import (
     Correction,
     Edition,
@@ -69,6 +70,7 @@ __all__ = [
     "FormerAddress",
     "Frequency",
     "ImportRun",
+    "Inquiry",
     "Issue",
     "IssueState",
     "Item",
@@ -91,11 +93,13 @@ __all__ = [
     "SignUp",
     "Story",
     "StoryState",
+    "Subject",
     "Subscription",
     "SubscriptionState",
     "Suppression",
     "Terms",
     "Thread",
+    "Verdict",
     "Visit",
     "Waiver",
 ]

@@ -50,6 +50,7 @@ class Issue(models.Model):
     note = models.TextField(blank=True)  # why it was rejected, held or cancelled
     tops = models.PositiveSmallIntegerField(null=True)  # how many top stories; null: as many as the newsletter's top_stories
     left_out = models.JSONField(default=list, blank=True)  # [{"story", "headline", "reason"}] that drafting passed over
+    links_waived = models.JSONField(default=list, blank=True)  # [{"url", "reason"}]: dead links that may stand all the same
     revision = models.PositiveIntegerField(default=1)  # counts the editor's changes; edits name the one they saw
     drafted_at = models.DateTimeField(default=timezone.now)
     window_start = models.DateTimeField()
@@ -96,6 +97,7 @@ class Placement(models.Model):
     reasons = models.JSONField(default=list, blank=True)  # why it was chosen and stands where it stands, in words
     sentences = models.JSONField(default=list)  # as Story.sentences; of an editor's words as checked when they were saved
     sources = models.JSONField(default=list)  # [{"outlet", "title", "url", "published"}], one per outlet, first first
+    sources_left_out = models.JSONField(default=list, blank=True)  # the addresses of those of them that are not printed
     edited_by = models.ForeignKey(Editor, on_delete=models.SET_NULL, null=True, related_name="+")
 
     class Meta:

@@ -10,13 +10,14 @@ from django.views.decorators.http import require_POST
 
 from worker.delivery.audience import start_issue
 from worker.delivery.deliver import cancel_issue
+from worker.delivery.gate import approve_issue
 from worker.delivery.hours import Hour, read_hour
 from worker.delivery.schedule import let_go_on, pause_issue, schedule_issue, unschedule_issue
 from worker.errors import BroadsheetError, NotFoundError
 from worker.issues import edit
 from worker.issues.digest import draft_digest
 from worker.issues.draft import draft_issue
-from worker.press.approve import approve_issue, withdraw_approval
+from worker.press.approve import withdraw_approval
 from worker.tasks import nudge
 from worker.web.errors import status_of
 from worker.web.newsroom.edits import answer

@@ -8,7 +8,7 @@ from worker.editorial import READER_TOPICS
 from worker.issues import corrections, edit, partners
 from worker.press.blocks import fold_proof
 from worker.press.proof import Proof
-from worker.press.render import read_proof
+from worker.press.render import find_proof
 from worker.storage.models import Issue
 from worker.web.headers import FOREIGN_POLICY
 from worker.web.newsroom.guards import for_viewers
@@ -52,7 +52,7 @@ def proof_text(request: HttpRequest, issue_id: int) -> HttpResponse:
 
 def _fold(request: HttpRequest, issue_id: int) -> Proof:
     """The proof with all of it in; ?partners=no and ?topics=chips,labs show it as such a reader gets it."""
-    proof, _ = read_proof(find_issue(issue_id))
+    proof = find_proof(find_issue(issue_id))
     topics = set(request.GET.get("topics", "").split(",")) & set(READER_TOPICS)
     return fold_proof(proof, partners=request.GET.get("partners") != "no", topics=topics)
 

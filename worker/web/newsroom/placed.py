@@ -33,6 +33,7 @@ class Source:
     title: str
     url: str
     at: datetime | None
+    left_out: bool = False  # by an editor: the mail does not name it
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def _show(
     words = mine.values if mine and mine.form == "rewrite" else None
     shown = [_show_words(one, number, sources, mine) for number, one in enumerate(checked)]
     return StoryOnDesk(
-        placement=placement, place=place, sources=[_read_source(source) for source in placement.sources],
+        placement=placement, place=place, sources=[_read_source(source, placement) for source in placement.sources],
         title=shown[0], evidence=shown[1:], waivers=list(placement.waivers.all()), present=_read_present(placement, shown),
         headline=words["headline"] if words else placement.headline,
         summary=words["summary"] if words else placement.summary, is_open=words is not None, mark=placement_mark(placement),
@@ -197,6 +198,7 @@ def _read_present(placement: Placement, shown: Sequence[Evidence]) -> tuple[str,
     return None if words == (clean_line(placement.headline), clean_line(placement.summary)) else words
 
 
-def _read_source(source: Mapping[str, Any]) -> Source:
+def _read_source(source: Mapping[str, Any], placement: Placement) -> Source:
     at = parse_datetime(source.get("published") or "")
-    return make_source(source.get("outlet", ""), source.get("title", ""), source.get("url", ""), at)
+    shown = make_source(source.get("outlet", ""), source.get("title", ""), source.get("url", ""), at)
+    return replace(shown, left_out=source.get("url", "") in placement.sources_left_out)

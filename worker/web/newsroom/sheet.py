@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from worker import editorial
 from worker.delivery.audience import count_audience
+from worker.delivery.gate import read_gate
 from worker.delivery.hours import describe_hour, show_hour
 from worker.delivery.measuring import Measured, count_measured
 from worker.delivery.schedule import is_unstarted
@@ -21,8 +22,8 @@ from worker.issues.partners import list_partners
 from worker.issues.timetable import deadline
 from worker.press.preflight import Finding
 from worker.press.proof import Proof
-from worker.press.render import read_proof
 from worker.storage.models import Correction, Edition, Issue, IssueState, PartnerBlock
+from worker.web.newsroom.gatepane import Pane, part_findings
 from worker.web.newsroom.picture import Slice, draw_slices, write_looks
 from worker.web.newsroom.placed import Kept, StoryOnDesk, read_stories
 
@@ -140,9 +141,9 @@ class Sheet:
         return self.issue.state in (IssueState.REJECTED, IssueState.CANCELLED, IssueState.SENT)
 
     @property
-    def passed(self) -> int:
-        """How many findings are good."""
-        return sum(finding.ok for finding in self.findings)
+    def gate(self) -> Pane:
+        """The findings as the pane shows them."""
+        return part_findings(self.findings, self.kept)
 
     @property
     def blocked(self) -> bool:
@@ -183,6 +184,8 @@ class Sheet:
         if kept.form == "waive":
             return self.can_edit and any(one.is_open and one.checked.blocks for story in printed
                                          for one in (story.title, *story.evidence))
+        if kept.form == "waive-link":
+            return self.can_edit and any(one.is_open for one in self.gate.against)
         if kept.form == "edit-partner":
             return self.can_edit and any(one.is_open for one in self.partners)
         return self.started if kept.form == "correct" else self.can_edit
@@ -200,7 +203,7 @@ def read_sheet(issue: Issue, *, trouble: str = "", kept: Kept | None = None, sai
     """Read all of it afresh. A proof that cannot be rendered is said on the page, which stays usable for mending it."""
     known = editorial.load()
     newsletter = known.newsletter(issue.newsletter)
-    proof, proof_error, findings = _read_findings(issue)
+    proof, proof_error, findings = read_findings(issue)
     printed, dropped = read_stories(issue, kept)
     standing = read_standing(issue.pk)
     audience = standing.audience if issue.started_at else count_audience(issue.newsletter, digest=issue.digest)
@@ -237,9 +240,10 @@ def _say_next(issue: Issue, *, back: bool) -> str:
     return say_made(find_next(issue, back=back)) if issue.state == IssueState.DRAFT else ""
 
 
-def _read_findings(issue: Issue) -> tuple[Proof | None, str, list[Finding]]:
+def read_findings(issue: Issue) -> tuple[Proof | None, str, list[Finding]]:
+    """Return the proof, or in words why there is none, and what the gate finds."""
     try:
-        proof, findings = read_proof(issue)
+        proof, findings = read_gate(issue)
     except BroadsheetError as error:
         return None, str(error), []
     return proof, "", findings

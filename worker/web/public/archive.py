@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from worker import editorial
 from worker.issues.corrections import printed_with
+from worker.issues.links import printed_sources
 from worker.issues.wording import clean_url
 from worker.readers.preferences import title_of
 from worker.storage.models import Correction, Issue, IssueState, Kind, Placement, Section
@@ -46,7 +47,7 @@ def lay_out(issue: Issue) -> dict[str, Any]:
 
 def _tell(placement: Placement) -> dict[str, Any]:
     sources = [{"outlet": source.get("outlet") or source.get("title") or "source", "title": source.get("title", ""),
-                "url": clean_url(source.get("url", ""))} for source in placement.sources]
+                "url": clean_url(source.get("url", ""))} for source in printed_sources(placement)]
     return {"id": placement.pk, "lead": placement.section == Section.LEAD, "headline": placement.headline,
             "summary": "" if placement.section == Section.SHORT else placement.summary, "sources": sources,
             "page": f"/stories/{placement.story.slug}/" if placement.story.slug else "",
