@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from worker import editorial
 from worker.delivery import audience, deliver, notices
+from worker.delivery.headcount import count_for
 from worker.delivery.senders import open_sender
 from worker.demo import documents
 from worker.errors import BroadsheetError
@@ -275,7 +276,7 @@ def _approve_and_send(report: Report, issue: Issue, tell: Tell) -> None:
     editor = _find_editor()
     if issue.state == IssueState.DRAFT:
         tell("approving", 0, 1)
-        approve_issue(issue.pk, editor=editor, proof_sha256=render_proof(issue).sha256)
+        approve_issue(issue.pk, editor=editor, proof_sha256=render_proof(issue).sha256, headcount=count_for(issue))
         issue.refresh_from_db()
     if issue.state == IssueState.APPROVED:
         audience.start_issue(issue.pk, by=editor.email)

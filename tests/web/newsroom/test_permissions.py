@@ -19,7 +19,7 @@ RULES = {
     "remove-partner": "editor", "readers": "editor", "reader": "editor", "erase-reader": "approver", "wording": "viewer",
     "export-readers": "approver", "undelivered": "editor", "export-undelivered": "approver", "settle": "approver",
     "schedule": "approver", "unschedule": "approver", "pause": "approver", "test-mail": "editor",
-    "test-link": "anyone",
+    "test-link": "anyone", "inbox": "viewer",
 }
 KEPT_FROM_VISITORS = sorted(name for name, rule in RULES.items() if rule != "anyone")
 FOR_APPROVERS = sorted(name for name, rule in RULES.items() if rule == "approver")

@@ -3,6 +3,8 @@
 from worker.storage.models.audit import AuditEntry
 from worker.storage.models.delivery import (
     OPENED,
+    Alarm,
+    AlarmKind,
     Delivery,
     DeliveryState,
     Measurement,
@@ -21,6 +23,7 @@ from worker.storage.models.issues import (
     PartnerBlock,
     Placement,
     Section,
+    Signature,
     Waiver,
 )
 from worker.storage.models.news import (
@@ -53,6 +56,8 @@ from worker.storage.models.readers import (
 
 __all__ = [
     "OPENED",
+    "Alarm",
+    "AlarmKind",
     "AuditEntry",
     "Consent",
     "ConsentAction",
@@ -87,6 +92,7 @@ __all__ = [
     "Ruling",
     "Section",
     "SignUp",
+    "Signature",
     "Story",
     "StoryState",
     "Subscription",

@@ -11,6 +11,7 @@ from worker.web.newsroom import (
     front,
     issue,
     news,
+    preview,
     readers,
     regroup,
     settling,
@@ -72,4 +73,5 @@ urlpatterns = [
     path("readers/<int:reader_id>/erase/", readers.erase, name="erase-reader"),
     path("wordings/<str:digest>/", readers.wording, name="wording"),
     path("audit/", news.audit, name="audit"),
+    path("issues/<int:issue_id>/inbox/", preview.inbox, name="inbox"),
 ]
