@@ -81,7 +81,8 @@ def test_a_short_preheader_lets_the_mails_own_words_in_and_a_long_one_does_not()
     ("Hi", "2 characters"), ("x" * 61, "beyond 60"), ("\U0001f680 A launch of rockets today \U0001f680", "2 emoji"),
     ("SHOCKING NUMBERS from the chip makers", "capitals"), ("A chip is made today, it is said!!", "exclamation"),
     ("You have won: act now for the prize", "act now"), ("Re: the chips you ordered last week", "like an answer"),
-    ("Yesterday’s chips and their makers", "this very subject"), ("Yesterday’s chips and their makers again", "begins with the same"),
+    ("Yesterday’s chips and their makers", "this very subject"),
+    ("Yesterday’s chips and their makers again", "begins with the same"),
 ])
 def test_each_fault_of_a_subject_is_said(subject: str, said: str) -> None:
     found = advise(subject, "Something else entirely", ["Another", "Yesterday’s chips and their makers"])
@@ -137,7 +138,8 @@ def test_an_issue_is_shown_with_its_own_first_words(settings: Any) -> None:
     opening = find_opening(proof.html, issue.preheader)
     assert opening.startswith("AITrends")
     assert "{" not in opening, "no style sheet"
-    inbox = read_inbox(issue, editorial.load().newsletter("aitrends"), {"subject": issue.subject, "preheader": issue.preheader}, proof)
+    saved = {"subject": issue.subject, "preheader": issue.preheader}
+    inbox = read_inbox(issue, editorial.load().newsletter("aitrends"), saved, proof)
     assert not inbox.is_tried
     assert inbox.rows[0].sender.text == "AITrends"
     tried = read_inbox(issue, editorial.load().newsletter("aitrends"), {"subject": "Typed\r\nBcc: x", "preheader": ""}, None)
