@@ -17,9 +17,9 @@ class Stop:
 
     def __str__(self) -> str:
         if not self.are_out:
-            return f"Nobody has a copy yet: stopped now, {_count(self.spared)} will not get it."
+            return f"Nobody has a copy yet: stopped now, {say_readers(self.spared)} will not get it."
         out = "1 copy is" if self.are_out == 1 else f"{self.are_out:,} copies are"
-        return f"{out} out and cannot be called back; stopped now, {_count(self.spared)} will not get it."
+        return f"{out} out and cannot be called back; stopped now, {say_readers(self.spared)} will not get it."
 
 
 def count_stop(states: Mapping[str, int], audience: int) -> Stop:
@@ -29,5 +29,6 @@ def count_stop(states: Mapping[str, int], audience: int) -> Stop:
     return Stop(sum(states.get(state, 0) for state in OUT), states.get(DeliveryState.QUEUED, 0))
 
 
-def _count(readers: int) -> str:
+def say_readers(readers: int) -> str:
+    """Return how many readers, in words. Pure."""
     return "1 reader" if readers == 1 else f"{readers:,} readers"

@@ -36,4 +36,10 @@ def render_alarm(newsletter_title: str, words: AlarmWords) -> Letter:
     subject = SUBJECTS[AlarmKind(words.kind)].format(title=clean_line(newsletter_title), slug=words.slug)
     return render_letter("held", subject, newsletter_title, kind=words.kind, slug=words.slug, issue_url=words.issue_url,
                          issue_subject=clean_line(words.issue_subject), deadline=words.deadline, left=words.left,
-                         signed=words.signed, why=clean_line(words.why), out=words.out, waiting=words.waiting)
+                         signed=words.signed, why=_end(words.why), out=words.out, waiting=words.waiting)
+
+
+def _end(why: str) -> str:
+    """Return a reason as a sentence."""
+    words = clean_line(why).rstrip(".")
+    return f"{words[:1].upper()}{words[1:]}." if words else "nobody said why."

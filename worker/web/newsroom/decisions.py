@@ -13,6 +13,7 @@ from worker.delivery.deliver import cancel_issue
 from worker.delivery.headcount import count_for, say_headcount
 from worker.delivery.hours import Hour, read_hour
 from worker.delivery.schedule import let_go_on, pause_issue, schedule_issue, unschedule_issue
+from worker.delivery.stopping import say_readers
 from worker.errors import BroadsheetError, NotFoundError
 from worker.issues import edit
 from worker.issues.digest import draft_digest
@@ -157,7 +158,7 @@ def cancel(request: HttpRequest, issue_id: int) -> HttpResponse:
 
     def decide() -> str:
         spared = cancel_issue(issue_id, by=editor_of(request).email, note=form.cleaned_data["note"])
-        return f"Stopped for good. {spared:,} readers will not get it." if spared else "Stopped for good."
+        return f"Stopped for good. {say_readers(spared)} will not get it." if spared else "Stopped for good."
 
     return _decide(request, issue_id, "Not cancelled", decide)
 
