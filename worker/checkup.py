@@ -79,7 +79,7 @@ def _check_approvers() -> Iterator[Finding]:
     if told:
         yield Finding("alarms", True, True, f"go to {len(told)} addresses: {', '.join(told[:3])}{' and more' if told[3:] else ''}")
     else:
-        yield Finding("alarms", False, False, "nobody would be told of a deadline that passes; add an approver, or set ALARM_ADDRESSES")
+        yield Finding("alarms", False, False, "nobody would be told of a missed deadline; add an approver, or set ALARM_ADDRESSES")
 
 
 def _check_journal() -> Finding:
