@@ -47,7 +47,7 @@ ENVIRONMENT = {
     # One machine plays all visitors: only the tests of the limits themselves set lower ones.
     "SIGNUP_NETWORK_LIMIT": "100000", "SIGNUP_TOTAL_LIMIT": "1000000", "TERMS_NOTICE_DAYS": "14",
     "KEEP_UNCONFIRMED_DAYS": "30", "KEEP_NETWORK_DAYS": "90", "KEEP_EVENTS_DAYS": "396",
-    "TRUST_PROXY": "false", "DATABASE_WAIT_SECONDS": "30", "START_GRACE_MINUTES": "60", "TEST_ADDRESSES": "",
+    "TRUST_PROXY": "false", "DATABASE_WAIT_SECONDS": "30", "START_GRACE_MINUTES": "60", "TEST_ADDRESSES": "", "ALARM_ADDRESSES": "",
     "DELIVERY_WORKERS": "1", "CANARY_PERCENT": "1", "CANARY_MINUTES": "0",
     "SEND_RATES": "", "WARM_UP": "", "DKIM_SELECTORS": "",
 }
@@ -80,8 +80,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _let_the_ledger_be_emptied() -> None:
     """Between tests all tables are emptied. The consent ledger refuses SQLite's DELETE unless a Removal allows it, and PostgreSQL's
-    TRUNCATE always, to everybody but its owner, who may take the trigger away."""
+    TRUNCATE always, to everybody but its owner, who may take the trigger away; so does the audit log, in every way."""
     from django.db import connection
+
+    from tests.audit import open_log
 
     operations = type(connection.ops)
     usual = operations.sql_flush
@@ -91,6 +93,8 @@ def _let_the_ledger_be_emptied() -> None:
         empty = ("INSERT INTO storage_removal (reader_number, reason, at) SELECT DISTINCT reader_id, 'test', CURRENT_TIMESTAMP "
                   "FROM storage_consent WHERE reader_id NOT IN (SELECT reader_number FROM storage_removal);")
         flush = list(usual(self, style, tables, **options))
+        if "storage_auditentry" in tables:
+            flush = open_log(flush)
         if "storage_consent" not in tables:
             return flush
         if KIND == "sqlite":
@@ -159,11 +163,13 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _own_journal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give each test what stands outside the database afresh: one test's erasures must not be done again in the next, nor what it
-    sent be held against the next, whose issue has the same number."""
+    sent be held against the next, whose issue has the same number, nor the readers it counted be the next one's."""
     from django.conf import settings
+    from django.core.cache import cache
 
     file = HOME / f"erasures-{next(_journals)}.jsonl"
     monkeypatch.setattr(settings, "ERASURE_JOURNAL", file)
+    cache.clear()
     yield
     file.unlink(missing_ok=True)
     for folder in ("turns", "replies"):

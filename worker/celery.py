@@ -52,6 +52,7 @@ app.conf.update(
         "notices": {"task": "worker.tasks.notices", "schedule": 10, "options": {"expires": 9}},
         "inquire": {"task": "worker.tasks.inquire", "schedule": 30, "options": {"expires": 29}},
         "starts": {"task": "worker.tasks.start_due", "schedule": 10, "options": {"expires": 9}},
+        "alarms": {"task": "worker.tasks.alarms", "schedule": 20, "options": {"expires": 19}},
         "retain": {"task": "worker.tasks.retain", "schedule": 3600, "options": {"expires": 1800}},
         "renew": {"task": "worker.tasks.renew", "schedule": 600, "options": {"expires": 590}},
         "sweep": {"task": "worker.tasks.sweep", "schedule": 10, "options": {"expires": 9}},

@@ -8,13 +8,15 @@ from django.db import DatabaseError
 
 from worker import editorial
 from worker.delivery import senders
+from worker.delivery.alarms import list_addresses
 from worker.delivery.domains import ask_record
 from worker.delivery.inquiries import RECORDS
 from worker.errors import BroadsheetError
+from worker.press.signatures import APPROVERS
 from worker.readers.journal import read_entries, why_not_writable
 from worker.readers.replay import count_missing
 from worker.redis import why_silent
-from worker.storage.models import Editor, Frequency, Role, Subscription, SubscriptionState, Verdict
+from worker.storage.models import Editor, Frequency, Subscription, SubscriptionState, Verdict
 from worker.storage.schema import pending_migrations
 from worker.stories import calls
 from worker.stories.model_answer import is_among
@@ -32,7 +34,7 @@ class Finding(NamedTuple):
 def check_all() -> list[Finding]:
     """Look at every part; never raises."""
     findings = [*_check_configuration(), _check_database(), _check_journal(), _check_broker(), _check_sender(), _check_summaries()]
-    return [*findings, *_check_digests(), *_check_domains()]
+    return [*findings, *_check_approvers(), *_check_digests(), *_check_domains()]
 
 
 def _check_configuration() -> Iterator[Finding]:
@@ -55,10 +57,27 @@ def _check_database() -> Finding:
         return Finding("database", False, True, str(error))
     if count:
         return Finding("database", False, True, f"{count} migrations are missing; run: broadsheet migrate")
-    approvers = Editor.objects.filter(is_active=True, role__in=[Role.APPROVER, Role.ADMIN]).count()
+    approvers = Editor.objects.filter(is_active=True, role__in=APPROVERS).count()
     if not approvers:
         return Finding("database", False, False, "answers, but there is no approver; broadsheet editor add EMAIL --approver")
     return Finding("database", True, True, f"answers; {approvers} approvers")
+
+
+def _check_approvers() -> Iterator[Finding]:
+    """Who lets issues go, and who is told if nobody does."""
+    try:
+        approvers, told = Editor.objects.filter(is_active=True, role__in=APPROVERS).count(), list_addresses()
+        newsletters = editorial.load().newsletters
+    except (BroadsheetError, DatabaseError):
+        return  # the checks of the database and of feeds.toml say so
+    for key, newsletter in newsletters.items():
+        if newsletter.four_eyes and approvers < 2:
+            yield Finding("four eyes", False, False, f"{key} wants the approval of two people, and {approvers} may approve; "
+                                                     "broadsheet editor add EMAIL --approver")
+    if told:
+        yield Finding("alarms", True, True, f"go to {len(told)} addresses: {', '.join(told[:3])}{' and more' if told[3:] else ''}")
+    else:
+        yield Finding("alarms", False, False, "nobody would be told of a missed deadline; add an approver, or set ALARM_ADDRESSES")
 
 
 def _check_journal() -> Finding:

@@ -92,6 +92,7 @@ class Newsletter(_Table):
     top_stories: int = Field(default=6, ge=1, le=20)
     short_items: int = Field(default=10, ge=0, le=40)
     digest_on: Weekday | None = None  # the day of the weekly digest; without one none is offered
+    four_eyes: bool = False  # whether an issue needs the approval of two people
 
 
 class FeedSource(_Table):

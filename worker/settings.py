@@ -190,6 +190,8 @@ WARM_UP = values.read_warm_up(env.str("WARM_UP", default=""))  # by day (UTC)
 START_GRACE_MINUTES = read_number("START_GRACE_MINUTES", 60, 1, 1440)  # an issue that missed its hour by more is asked about
 DKIM_SELECTORS = env.list("DKIM_SELECTORS", default=[])  # under which the relay's keys stand in the DNS
 TEST_ADDRESSES = read_test_addresses()  # who may get test mails beside the editor who asks for one
+ALARM_ADDRESSES = [values.check_mailbox(one.strip(), "ALARM_ADDRESSES")  # told of what waits for a decision, beside the approvers
+                   for one in env.list("ALARM_ADDRESSES", default=[]) if one.strip()]
 
 # -- queue --------------------------------------------------------------------------------------------------------
 _given_redis = read_redis_url()

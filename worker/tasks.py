@@ -19,6 +19,7 @@ from worker.celery import DELIVER_SECONDS, NUDGE_OPTIONS, app, is_stopping
 if not apps.ready:
     django.setup()
 
+from worker.delivery import alarms as alarming
 from worker.delivery import deliver, inquiries, schedule
 from worker.delivery import notices as letters
 from worker.errors import BroadsheetError
@@ -76,7 +77,8 @@ def draft_due() -> None:
                 log.info("drafted", issue=issue.pk, newsletter=key, digest=issue.digest)
             except BroadsheetError as error:
                 log.debug("nothing to draft", newsletter=key, reason=str(error))
-    draft.hold_overdue()
+    for issue_id in draft.hold_overdue():
+        log.error("an issue was not approved by its deadline and is held", issue=issue_id)
 
 
 @step
@@ -117,6 +119,13 @@ def notices() -> None:
     """Send the letters owed to readers for a while; while there are any, the next task follows at once."""
     if letters.send_notices(seconds=LETTER_SECONDS):
         nudge("notices")
+
+
+@step
+def alarms() -> None:
+    """Owe the people who decide a mail about each issue that waits for them, and send what is owed."""
+    alarming.owe_alarms()
+    alarming.send_alarms()
 
 
 @step

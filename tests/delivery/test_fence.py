@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from tests.audit import time_machine
 from worker.delivery.audience import freeze_audience, start_issue
 from worker.delivery.backoff import leave_alone
 from worker.delivery.breaker import resume_issue
@@ -34,7 +35,8 @@ def put_back(issue_id: int, *, state: str, keep_audience: bool) -> None:
     if not keep_audience:
         Delivery.objects.all().delete()
         Issue.objects.update(started_at=None)
-    AuditEntry.objects.filter(action__in=["start", "hold", "resume"]).delete()
+    with time_machine():
+        AuditEntry.objects.filter(action__in=["start", "hold", "resume"]).delete()
     if state == "approved":
         start_issue(issue_id, by="the timetable")
 
@@ -101,7 +103,8 @@ def test_a_send_that_stood_still_for_long_is_asked_about(sending: Make, box: Pat
     deliver_batch(issue_id, open_sender(), limit=1)
     long_ago = timezone.now() - timedelta(minutes=settings.START_GRACE_MINUTES + 1)
     Delivery.objects.update(updated_at=long_ago)
-    AuditEntry.objects.update(at=long_ago)
+    with time_machine():
+        AuditEntry.objects.update(at=long_ago)
     Issue.objects.update(started_at=long_ago)
     with pytest.raises(ConflictError, match="stood still"):
         deliver_issue(issue_id)
@@ -115,7 +118,8 @@ def test_a_send_that_the_next_hop_asked_to_wait_does_not_stand_still(sending: Ma
     issue_id = sending(2)
     long_ago = timezone.now() - timedelta(minutes=2 * settings.START_GRACE_MINUTES)
     Delivery.objects.update(updated_at=long_ago)
-    AuditEntry.objects.update(at=long_ago)
+    with time_machine():
+        AuditEntry.objects.update(at=long_ago)
     Issue.objects.update(started_at=long_ago)
     leave_alone(-60)  # until a minute ago
     assert deliver_issue(issue_id).state == "sent"
@@ -126,7 +130,8 @@ def test_a_send_whose_canary_is_waited_for_does_not_stand_still(sending: Make, b
     issue_id = sending(2)
     long_ago = timezone.now() - timedelta(minutes=2 * settings.START_GRACE_MINUTES)
     Delivery.objects.update(updated_at=long_ago)
-    AuditEntry.objects.update(at=long_ago)
+    with time_machine():
+        AuditEntry.objects.update(at=long_ago)
     Issue.objects.update(started_at=long_ago, canary_at=long_ago)
     assert deliver_issue(issue_id, seconds=0).state == "sending"
     Issue.objects.update(canary_at=long_ago - timedelta(minutes=settings.CANARY_MINUTES))
@@ -138,7 +143,8 @@ def test_a_send_whose_copies_wait_for_their_next_try_does_not_stand_still(sendin
     issue_id = sending(2)
     long_ago = timezone.now() - timedelta(minutes=settings.START_GRACE_MINUTES + 1)
     Delivery.objects.update(updated_at=long_ago, not_before=timezone.now() - timedelta(seconds=1), attempts=5)
-    AuditEntry.objects.update(at=long_ago)
+    with time_machine():
+        AuditEntry.objects.update(at=long_ago)
     Issue.objects.update(started_at=long_ago)
     freeze_audience(issue_id)
     assert deliver_issue(issue_id).state == "sent"

@@ -10,7 +10,7 @@ from tests.delivery.press import add_readers
 from tests.fakes.feed_server import FeedServer, refuse, send
 from tests.issues.paper import NOW, make_story, send_out
 from worker.delivery import inquiries
-from worker.delivery.gate import approve_issue, check_issue, read_gate
+from worker.delivery.gate import check_issue, let_go, read_gate
 from worker.errors import BroadsheetError, ConflictError
 from worker.issues import links
 from worker.issues.draft import draft_issue
@@ -63,7 +63,7 @@ def answer(issue: Issue, url: str, verdict: Verdict, words: str = "is gone", ago
 
 def approve(issue: Issue, editor: Editor) -> None:
     issue = Issue.objects.get(pk=issue.pk)
-    approve_issue(issue.pk, editor=editor, proof_sha256=render_proof(issue).sha256)
+    let_go(issue.pk, editor=editor, proof_sha256=render_proof(issue).sha256)
 
 
 def test_before_anything_was_asked_all_of_it_is_minded_and_nothing_blocks(issue: Issue, approver: Editor) -> None:

@@ -12,6 +12,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from tests.audit import time_machine
 from tests.conftest import KIND
 from tests.delivery.press import gmail, states_of
 from worker.delivery import pace
@@ -213,7 +214,8 @@ def test_an_issue_that_waits_for_the_next_day_is_not_taken_for_one_that_was_forg
     long_ago = Now() - timedelta(hours=20)
     Issue.objects.update(started_at=long_ago)
     Delivery.objects.update(updated_at=long_ago)
-    AuditEntry.objects.update(at=long_ago)
+    with time_machine():
+        AuditEntry.objects.update(at=long_ago)
     run = deliver_issue(issue_id, seconds=1)
     assert (run.state, run.states, run.finished) == ("sending", {"accepted": 2, "queued": 3}, True)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from worker.press.alarm import AlarmWords, render_alarm
 from worker.press.lint import lint_html
 from worker.press.palette import DARK, LIGHT
 from worker.press.proof import AGREE_MARK, PREFERENCES_MARK, UNSUBSCRIBE_MARK
@@ -61,8 +62,21 @@ def moved(title: str) -> Letter:
     return render_moved(title, new="a…@new.example", contact="daily@example.com")
 
 
+def _alarm(kind: str) -> Callable[[str], Letter]:
+    def render(title: str) -> Letter:
+        return render_alarm(title, AlarmWords(
+            kind=kind, slug="2026-11-23", issue_subject="Q&A <b>", issue_url="https://news.example/desk/issues/1/",
+            deadline="Monday 23 November 2026, 09:00 UTC", left="in 1 h", why="a <b>reason</b>", out="1", waiting="2"))
+
+    return render
+
+
+soon, late, stopped, missed = map(_alarm, ("soon", "late", "stopped", "missed"))
+
+
 @pytest.mark.usefixtures("editorial_file")
-@pytest.mark.parametrize("render", [confirm, welcome, terms, reminder, pause, lapse, information, address, moved])
+@pytest.mark.parametrize("render", [confirm, welcome, terms, reminder, pause, lapse, information, address, moved,
+                                    soon, late, stopped, missed])
 class TestEveryLetter:
     """What all of them have in common."""
 

@@ -14,7 +14,7 @@ from worker.cli.sending import by_option, find_actor, set_hour
 from worker.errors import BroadsheetError, NotFoundError
 
 if TYPE_CHECKING:  # models can be imported only once the settings stand
-    from worker.storage.models import Issue
+    from worker.storage.models import Issue, Signature
 
 
 @click.command("draft")
@@ -99,29 +99,48 @@ def proof_command(issue_id: int, directory: Path, ask: bool) -> None:
 def approve_command(issue_id: int, email: str, as_json: bool) -> None:
     """Approve ISSUE as it stands now.
 
-    Binds the approver's name to the hash of its proof."""
+    Binds the approver's name to the hash of its proof. With four_eyes in feeds.toml two people must, one after the other."""
     open_database()
-    from worker.delivery.gate import approve_issue
+    from worker.delivery.gate import let_go
+    from worker.delivery.headcount import say_headcount
     from worker.issues.find import find_issue
     from worker.press.approve import BlockedError
     from worker.press.render import render_proof
-    from worker.storage.models import Editor
+    from worker.storage.models import Editor, Signature
 
     issue = find_issue(issue_id)
     editor = Editor.objects.filter(email=email.strip().lower()).first()
     if editor is None:
         raise NotFoundError(f"there is no editor {email}; add one: broadsheet editor add {email} --approver")
     try:
-        edition = approve_issue(issue.pk, editor=editor, proof_sha256=render_proof(issue).sha256)
+        done = let_go(issue.pk, editor=editor, proof_sha256=render_proof(issue).sha256)
     except BlockedError as error:
         for one in error.findings:
             click.echo(f"{one.check}: {one.message}. {one.mend}", err=True)
         raise
-    if as_json:
-        print_json({"issue": issue.pk, "state": "approved", "approved_by": editor.email,
-                    "approved_at": edition.approved_at, "sha256": edition.sha256})
+    if isinstance(done, Signature):
+        _say_signed(done, as_json)
         return
-    say(f"issue {issue.pk} approved by {editor.email}, proof {edition.sha256[:12]}; next: broadsheet deliver {issue.pk}")
+    if as_json:
+        print_json({"issue": issue.pk, "state": "approved", "approved_by": done.approved_by.email,
+                    "approved_at": done.approved_at, "sha256": done.sha256, "headcount": done.headcount})
+        return
+    say(f"issue {issue.pk} approved by {done.approved_by.email}, proof {done.sha256[:12]}, "
+        f"to {say_headcount(done) or 'its readers'}; next: broadsheet deliver {issue.pk}")
+
+
+def _say_signed(signature: "Signature", as_json: bool) -> None:
+    """Say who is still needed after the first of two."""
+    from worker.press.signatures import find_others
+
+    others = [one.email for one in find_others([signature.editor])]
+    if as_json:
+        print_json({"issue": signature.issue_id, "state": "draft", "signed_by": [signature.editor.email],
+                    "signed_at": signature.at, "sha256": signature.sha256, "wanted_from": others})
+        return
+    wanted = " or ".join(others) if others else "somebody who has yet to be added: broadsheet editor add EMAIL --approver"
+    say(f"issue {signature.issue_id} signed by {signature.editor.email}, proof {signature.sha256[:12]}; it is not approved yet: "
+        f"it needs a second person's approval of the same text, from {wanted}")
 
 
 @click.command("deliver")

@@ -26,7 +26,7 @@ from worker.delivery.variants import Variants, read_variants
 from worker.errors import BroadsheetError, ConfigurationError, ConflictError, TransientError
 from worker.issues.find import find_issue, lock_issue
 from worker.storage import bulk
-from worker.storage.models import Delivery, DeliveryState, Issue, IssueState, Notice
+from worker.storage.models import Alarm, Delivery, DeliveryState, Issue, IssueState, Notice
 
 LONGEST_NAP_SECONDS = 2.0  # so that a cancel is seen soon
 SWEEP_SECONDS = 10.0  # what is not due sooner the timetable's sweep finds as well
@@ -225,7 +225,7 @@ def settle_expired() -> int:
     bulk.cancel_queued(*Issue.objects.filter(state=IssueState.CANCELLED, started_at__isnull=False).values_list("pk", flat=True))
     under_way = list(Issue.objects.filter(state__in=[IssueState.SENDING, IssueState.HELD, IssueState.CANCELLED],
                                           started_at__isnull=False).values_list("pk", flat=True))
-    return _settle(Delivery, issue_id__in=under_way) + _settle(Notice)
+    return _settle(Delivery, issue_id__in=under_way) + _settle(Notice) + _settle(Alarm)
 
 
 def _settle(model: Model, **where: object) -> int:

@@ -6,17 +6,18 @@ from django.conf import settings
 from django.utils import timezone
 
 from worker import editorial
-from worker.delivery.audience import count_audience
 from worker.delivery.domains import mend_of
+from worker.delivery.headcount import count_for, read_headcount
 from worker.delivery.inquiries import RECORDS, is_real_sender
 from worker.issues.evidence import Articles
+from worker.issues.find import find_issue
 from worker.press import approve as approval
 from worker.press.preflight import Finding, check_proof
 from worker.press.preflight.finding import Fault, judge
 from worker.press.preflight.links import OLDEST, hash_about
 from worker.press.proof import Proof
 from worker.press.render import read_proof
-from worker.storage.models import Delivery, Edition, Editor, Inquiry, Issue, Placement, Subject, Verdict
+from worker.storage.models import Delivery, Edition, Editor, Inquiry, Issue, Placement, Signature, Subject, Verdict
 
 CHANGE = 0.2  # of the last issue's readers: more come or gone since than that is looked at before it is sent
 _WAIT = "Let it be checked now, or wait: the service asks by itself."
@@ -35,9 +36,10 @@ def read_gate(issue: Issue, *, placements: Iterable[Placement] | None = None,
     return read_proof(issue, lambda one, proof: check_issue(one, proof, placements=placements, articles=articles))
 
 
-def approve_issue(issue_id: int, *, editor: Editor, proof_sha256: str) -> Edition:
-    """Approve (`press.approve`), with the whole gate in the way."""
-    return approval.approve_issue(issue_id, editor=editor, proof_sha256=proof_sha256, check=check_issue)
+def let_go(issue_id: int, *, editor: Editor, proof_sha256: str) -> Edition | Signature:
+    """Take an approver's word (`press.approve.let_go`), with the whole gate in the way and the readers counted afresh."""
+    return approval.let_go(issue_id, editor=editor, proof_sha256=proof_sha256, headcount=count_for(find_issue(issue_id)),
+                           check=check_issue)
 
 
 def _check_way_out() -> Iterator[Finding]:
@@ -65,7 +67,7 @@ def _check_domains(issue: Issue) -> Iterator[Finding]:
 
 def _check_audience(issue: Issue) -> Iterator[Finding]:
     """A list that shrank or grew by a fifth since the last issue was imported twice, or lost; a person looks first."""
-    now = count_audience(issue.newsletter, digest=issue.digest)
+    now = read_headcount(issue.newsletter, digest=issue.digest).readers
     before = Issue.objects.filter(newsletter=issue.newsletter, digest=issue.digest, started_at__isnull=False).exclude(pk=issue.pk)
     last = before.order_by("-started_at").first()
     then = Delivery.objects.filter(issue=last).count() if last else 0

@@ -29,7 +29,7 @@ from worker.delivery.senders import Kind, Outcome, Sender
 from worker.errors import BroadsheetError, TransientError
 from worker.readers.suppress import suppress
 from worker.storage import bulk
-from worker.storage.models import Delivery, DeliveryState, Notice
+from worker.storage.models import Alarm, Delivery, DeliveryState, Notice
 
 log = structlog.get_logger(__name__)
 MOST_ATTEMPTS = 17
@@ -39,7 +39,7 @@ FIRST_WAIT_SECONDS = 0.2
 LOST_ANSWER_PAUSE_SECONDS = 30.0
 CALL_SECONDS = 5.0  # then no further copy of a call is begun: that a slow server does not hide how things stand
 DATABASE_PATIENCE = 60.0  # seconds for which a database that went away after the call is waited for
-Model = type[Delivery] | type[Notice]
+Model = type[Delivery] | type[Notice] | type[Alarm]
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"]+")
 
 

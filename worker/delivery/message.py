@@ -59,7 +59,7 @@ class Copy(NamedTuple):
     """One reader's copy: which template, for which row of the ledger, to whom, with whose links."""
 
     template: "MessageTemplate"
-    row: str  # "delivery_id" or "notice_id": what provider events will name; "test_id": of no row at all
+    row: str  # "delivery_id" or "notice_id": what provider events will name; "alarm_id", "test_id": they settle nothing
     row_id: int
     to: str
     unsubscribe_url: str = ""

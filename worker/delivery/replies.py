@@ -29,11 +29,11 @@ from django.conf import settings
 
 from worker.errors import TransientError
 from worker.storage import bulk
-from worker.storage.models import Delivery, Notice
+from worker.storage.models import Alarm, Delivery, Notice
 
 log = structlog.get_logger(__name__)
-Model = type[Delivery] | type[Notice]
-_MODELS: dict[str, Model] = {"delivery": Delivery, "notice": Notice}
+Model = type[Delivery] | type[Notice] | type[Alarm]
+_MODELS: dict[str, Model] = {"delivery": Delivery, "notice": Notice, "alarm": Alarm}
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 

@@ -9,6 +9,8 @@ from worker.editorial import WEEKDAYS, Newsletter
 LONGEST_WINDOW = timedelta(days=4)  # a long weekend; older news is no news
 SHORTEST_FIRST_WINDOW = timedelta(hours=24)
 WEEK = timedelta(days=7)
+MINUTE = timedelta(minutes=1)
+WARNING = timedelta(hours=1)  # before a deadline
 LONGEST_WEEK = timedelta(days=10)  # a digest that follows one drafted some days early
 
 
@@ -27,6 +29,21 @@ def deadline(newsletter: Newsletter, drafted_at: datetime) -> datetime:
     day = local_day(newsletter, drafted_at)
     today = _moment(newsletter, day, newsletter.send_by)
     return today if today > drafted_at else _moment(newsletter, day + timedelta(days=1), newsletter.send_by)
+
+
+def warn_moment(newsletter: Newsletter, drafted_at: datetime) -> datetime:
+    """Return when people are warned that nobody has approved: an hour before the deadline, or half-way to it if that is nearer."""
+    send_by = deadline(newsletter, drafted_at)
+    return max(send_by - WARNING, drafted_at + (send_by - drafted_at) / 2)
+
+
+def say_left(left: timedelta) -> str:
+    """Return how long it is until a moment, or how long ago it was, in words: "in 2 h 10 min". Pure."""
+    days, minutes = divmod(abs(left) // MINUTE, 24 * 60)
+    parts = [(days, "d"), (minutes // 60, "h"), (minutes % 60, "min")]
+    first = next((place for place, (number, _) in enumerate(parts) if number), 2)
+    said = " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number) or "less than a minute"
+    return f"in {said}" if left >= timedelta() else f"{said} ago"
 
 
 def window_begin(newsletter: Newsletter, now: datetime, last_end: datetime | None) -> datetime:

@@ -27,7 +27,8 @@ from worker.storage.models import Edition, Issue
 
 __all__ = [
     "MARKS", "PREFERENCES_MARK", "UNSUBSCRIBE_MARK", "Check", "Letter", "Proof", "TermsNotice", "fill_values", "find_proof",
-    "hash_proof", "read_proof", "render_address", "render_confirm", "render_content", "render_moved", "render_proof",
+    "hash_proof", "read_proof", "render_address", "render_confirm", "render_content", "render_letter", "render_moved",
+    "render_proof",
     "render_terms_notice", "render_welcome", "write_proof",
 ]
 
@@ -79,12 +80,12 @@ def _open_edition(edition: Edition) -> Proof:
 
 def render_confirm(newsletter_title: str, confirm_url: str) -> Letter:
     """Return the letter that asks a visitor to confirm; it holds nothing the visitor typed, and says 7 days."""
-    return _render_letter("confirm", f"Please confirm: {newsletter_title}", newsletter_title, confirm_url=confirm_url)
+    return render_letter("confirm", f"Please confirm: {newsletter_title}", newsletter_title, confirm_url=confirm_url)
 
 
 def render_welcome(newsletter_title: str, *, preferences_url: str, unsubscribe_url: str, latest: Issue | None = None) -> Letter:
     """Return the letter that greets a reader who has confirmed, with the stories of the latest issue if there is one."""
-    return _render_letter(
+    return render_letter(
         "welcome", f"Welcome to {newsletter_title}", newsletter_title, preferences_url=preferences_url,
         unsubscribe_url=unsubscribe_url, archive_url=f"{settings.BASE_URL}/archive/",
         issue=read_content(latest) if latest else None)
@@ -92,24 +93,25 @@ def render_welcome(newsletter_title: str, *, preferences_url: str, unsubscribe_u
 
 def render_terms_notice(newsletter_title: str, notice: TermsNotice) -> Letter:
     """Return the letter about a published wording, in the words of its stage; the reader's own links are marks in it."""
-    return _render_letter("terms_notice", word_subject(newsletter_title, notice), newsletter_title,
+    return render_letter("terms_notice", word_subject(newsletter_title, notice), newsletter_title,
                           **notice.values(), unsubscribe_url=UNSUBSCRIBE_MARK, preferences_url=PREFERENCES_MARK,
                           agree_url=AGREE_MARK)
 
 
 def render_address(newsletter_title: str, *, address_url: str, old: str) -> Letter:
     """Return the letter that asks a new address whether it is the reader's; `old` is the one of before, masked."""
-    return _render_letter("address", f"Is this your new address for {clean_line(newsletter_title)}?", newsletter_title,
+    return render_letter("address", f"Is this your new address for {clean_line(newsletter_title)}?", newsletter_title,
                           address_url=address_url, old=clean_line(old))
 
 
 def render_moved(newsletter_title: str, *, new: str, contact: str) -> Letter:
     """Return the letter that tells an old address where mail goes now (`new`, masked) and who helps if that is wrong."""
-    return _render_letter("moved", f"Your mail from {clean_line(newsletter_title)} goes to another address now", newsletter_title,
+    return render_letter("moved", f"Your mail from {clean_line(newsletter_title)} goes to another address now", newsletter_title,
                           new=clean_line(new), contact=contact)
 
 
-def _render_letter(name: str, subject: str, newsletter_title: str, **values: Any) -> Letter:
+def render_letter(name: str, subject: str, newsletter_title: str, **values: Any) -> Letter:
+    """Return the letter of templates/email/`name`.mjml and .txt. Raises BroadsheetError if it cannot be made, or not be sent."""
     known = {"light": LIGHT, "dark": DARK, "newsletter_title": clean_line(newsletter_title),
              "publisher": clean_line(editorial.load().publisher.name),
              "postal_address": clean_line(settings.POSTAL_ADDRESS), "terms_url": f"{settings.BASE_URL}/terms/",

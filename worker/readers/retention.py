@@ -18,6 +18,7 @@ from django.db.models import Exists, F, Max, Min, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from worker.storage.models import (
+    Alarm,
     Consent,
     ConsentAction,
     Delivery,
@@ -89,6 +90,7 @@ def _rules(now: datetime) -> dict[str, Step]:
         "words of mail systems, letters": lambda: _empty(
             letters.filter(updated_at__lt=events).exclude(error="", provider_id=""), error="", provider_id=""),
         "words of who left": lambda: _empty(Departure.objects.filter(at__lt=events).exclude(words=""), words=""),
+        "alarms": lambda: _delete(Alarm.objects.exclude(state__in=_OPEN).filter(at__lt=events)),
         "names of imported files": lambda: _empty(runs.filter(started_at__lt=events), name=""),
         "sign-in attempts": lambda: _delete_attempts(events),
         "sessions": lambda: _delete(Session.objects.filter(expire_date__lt=now)),

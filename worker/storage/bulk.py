@@ -14,9 +14,9 @@ from django.db.models import Count, F, Min, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest, Now
 
 from worker.storage import among  # noqa: F401  for `pk__among`
-from worker.storage.models import Delivery, DeliveryState, Issue, IssueState, Notice, Subscription
+from worker.storage.models import Alarm, Delivery, DeliveryState, Issue, IssueState, Notice, Subscription
 
-Row = TypeVar("Row", bound=Delivery | Notice)
+Row = TypeVar("Row", bound=Delivery | Notice | Alarm)
 OPEN = (DeliveryState.QUEUED, DeliveryState.ATTEMPTING)
 SUSPECT_CLAIMS = 2
 ALONE_CLAIMS = SUSPECT_CLAIMS + 2  # before that in a tenth and a hundredth of a claim
@@ -189,6 +189,7 @@ def record_endings(model: type[Row], token: str, endings: Iterable[Ending], *, l
                    f"('{IssueState.SENDING}', '{IssueState.HELD}'){lock})" if model is Delivery else "1 = 1")
         settles += (f" OR (post.state = '{DeliveryState.UNCERTAIN}' AND post.error = '{CRASHED}' AND "
                     f"(said.state <> '{DeliveryState.QUEUED}' OR {goes_on}))")
+    erased = "1 = 0" if model is Alarm else "post.reader_id IS NULL"
     now, later, said, values = _SAID[connection.vendor](rows)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
@@ -196,8 +197,8 @@ def record_endings(model: type[Row], token: str, endings: Iterable[Ending], *, l
             UPDATE {model._meta.db_table} AS post
                SET state = said.state,
                    -- of who was erased while the answer was on its way nothing is kept
-                   provider_id = CASE WHEN post.reader_id IS NULL THEN '' ELSE said.provider_id END,
-                   error = CASE WHEN post.reader_id IS NULL THEN '' ELSE said.error END,
+                   provider_id = CASE WHEN {erased} THEN '' ELSE said.provider_id END,
+                   error = CASE WHEN {erased} THEN '' ELSE said.error END,
                    not_before = CASE WHEN said.wait > 0 THEN {later} END,
                    attempts = CASE WHEN said.attempted OR post.attempts = 0 THEN post.attempts ELSE post.attempts - 1 END,
                    lease_token = '', leased_until = NULL, updated_at = {now}

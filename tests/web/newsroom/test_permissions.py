@@ -22,6 +22,7 @@ RULES = {
     "undo": "editor", "redo": "editor", "pin": "editor", "section": "editor", "merge-into": "editor", "split-off": "editor",
     "lead-outlet": "editor", "unwaive": "editor", "company": "viewer", "differences": "viewer",
     "test-link": "anyone", "leave-out-source": "editor", "check-links": "editor", "waive-link": "editor", "preflight": "viewer",
+    "inbox": "viewer",
 }
 KEPT_FROM_VISITORS = sorted(name for name, rule in RULES.items() if rule != "anyone")
 FOR_APPROVERS = sorted(name for name, rule in RULES.items() if rule == "approver")

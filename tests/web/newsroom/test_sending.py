@@ -156,7 +156,7 @@ def test_a_missed_start_is_seen_on_the_front_and_decided_on_its_page(
     assert "Send it all the same, to 2 readers" in page
     assert "Give it another hour" in page
     assert "Keep it approved, without an hour" in page
-    assert "Cancel this issue" in page
+    assert "Stop this issue for good" in page
     assert "Open it again as a draft" not in page
     assert "An approver decides whether it still goes out" in _page(editors_desk, issue).text
     _act(desk, issue, "resume")

@@ -3,6 +3,8 @@
 from worker.storage.models.audit import AuditEntry
 from worker.storage.models.delivery import (
     OPENED,
+    Alarm,
+    AlarmKind,
     Delivery,
     DeliveryState,
     Measurement,
@@ -23,6 +25,7 @@ from worker.storage.models.issues import (
     PartnerBlock,
     Placement,
     Section,
+    Signature,
     Waiver,
 )
 from worker.storage.models.news import (
@@ -55,6 +58,8 @@ from worker.storage.models.readers import (
 
 __all__ = [
     "OPENED",
+    "Alarm",
+    "AlarmKind",
     "AuditEntry",
     "Change",
     "Consent",
@@ -91,6 +96,7 @@ __all__ = [
     "Ruling",
     "Section",
     "SignUp",
+    "Signature",
     "Story",
     "StoryState",
     "Subject",

@@ -5,7 +5,11 @@ from django.utils import timezone
 
 
 class AuditEntry(models.Model):
-    """One decision. `subject` is like "issue 12"; `detail` holds what is needed to understand it later."""
+    """One decision. `subject` is like "issue 12"; `detail` holds what is needed to understand it later.
+
+    The database itself refuses to change or delete a row (triggers in migration 0012). So none may hold a reader's address: a
+    reader is named by number, and erasing one leaves the log as it is.
+    """
 
     at = models.DateTimeField(default=timezone.now, db_index=True)
     actor = models.CharField(max_length=254)

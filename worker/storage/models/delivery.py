@@ -84,6 +84,32 @@ class Notice(Ledger):
         return f"{self.kind} notice {self.pk} {self.state}"
 
 
+class AlarmKind(models.TextChoices):
+    """What the people who decide are told of by mail."""
+
+    SOON = "soon"  # a deadline comes near, and nobody has approved
+    LATE = "late"  # it has passed: the issue is held
+    STOPPED = "stopped"  # held on its way to readers, by the machine
+    MISSED = "missed"  # approved, and not started at its hour
+
+
+class Alarm(Ledger):
+    """One alarm by mail to one person of the newsroom. `key` is the event and the address: nobody is told of one event twice."""
+
+    kind = models.CharField(max_length=8, choices=AlarmKind.choices)
+    key = models.CharField(max_length=320, unique=True)
+    event = models.CharField(max_length=60, db_index=True)
+    issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="alarms")
+    to = models.EmailField(max_length=254)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["state", "id"], name="alarm_due")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} alarm {self.pk} {self.state}"
+
+
 class ProviderEvent(models.Model):
     """An event a mail provider reported, kept once by its own id."""
 

@@ -153,11 +153,28 @@ class Edition(models.Model):
     from_email = models.CharField(max_length=254, blank=True)
     list_title = models.CharField(max_length=300, blank=True)
     preflight = models.JSONField(default=list)
+    headcount = models.JSONField(default=dict, blank=True)  # whom it was approved for, counted then: see delivery.headcount
     approved_by = models.ForeignKey(Editor, on_delete=models.PROTECT, related_name="+")
     approved_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
         return f"edition of {self.issue}"
+
+
+class Signature(models.Model):
+    """That an approver let these bytes go, where a newsletter wants two to. It holds for one hash and no other."""
+
+    issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="signatures")
+    editor = models.ForeignKey(Editor, on_delete=models.PROTECT, related_name="+")
+    sha256 = models.CharField(max_length=64)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["issue", "editor"], name="one_signature_each")]
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.editor} for {self.sha256[:12]}"
 
 
 class Correction(models.Model):

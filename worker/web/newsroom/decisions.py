@@ -10,14 +10,18 @@ from django.views.decorators.http import require_POST
 
 from worker.delivery.audience import start_issue
 from worker.delivery.deliver import cancel_issue
-from worker.delivery.gate import approve_issue
+from worker.delivery.gate import let_go
+from worker.delivery.headcount import say_headcount
 from worker.delivery.hours import Hour, read_hour
 from worker.delivery.schedule import let_go_on, pause_issue, schedule_issue, unschedule_issue
+from worker.delivery.stopping import say_readers
 from worker.errors import BroadsheetError, NotFoundError
 from worker.issues import edit
 from worker.issues.digest import draft_digest
 from worker.issues.draft import draft_issue
 from worker.press.approve import withdraw_approval
+from worker.press.signatures import find_others
+from worker.storage.models import Edition, IssueState, Signature
 from worker.tasks import nudge
 from worker.web.errors import status_of
 from worker.web.newsroom.edits import answer
@@ -44,7 +48,9 @@ def draft(request: HttpRequest, newsletter: str) -> HttpResponse:
 @for_approvers
 @require_POST
 def approve(request: HttpRequest, issue_id: int) -> HttpResponse:
-    """Let the proof that was on the screen go, and start sending it, or give it its hour, if that button was pressed."""
+    """Let the proof that was on the screen go, and start sending it, or give it its hour, if that button was pressed.
+
+    Where two people must, the first one's word is kept and nothing else happens."""
     form = ApproveForm(request.POST)
     if not form.is_valid():
         return _refuse(request, issue_id, 422, f"Not approved. {form.words()}")
@@ -53,15 +59,18 @@ def approve(request: HttpRequest, issue_id: int) -> HttpResponse:
     def decide() -> str:
         hour = _read_hour(request) if send == "at" else None
         with transaction.atomic():
-            approve_issue(issue_id, editor=editor, proof_sha256=form.cleaned_data["proof_sha256"])
-            if hour:
+            done = let_go(issue_id, editor=editor, proof_sha256=form.cleaned_data["proof_sha256"])
+            if hour and isinstance(done, Edition):
                 schedule_issue(issue_id, hour, by=editor.email)
+        if isinstance(done, Signature):
+            return _say_signed(done)
+        said = f"Approved: proof {done.sha256[:12]}, to {say_headcount(done) or 'its readers'}."
         if hour:
-            return f"Approved. {_say_hour(hour)}"
+            return f"{said} {_say_hour(hour)}"
         if send == "later":
-            return "Approved. Nothing is sent until an approver says so."
+            return f"{said} Nothing is sent until an approver says so."
         _start(issue_id, editor.email)
-        return "Approved, and on its way."
+        return f"{said} It is on its way."
 
     return _decide(request, issue_id, "Not approved", decide, _keep(request, "approve-at"))
 
@@ -69,10 +78,11 @@ def approve(request: HttpRequest, issue_id: int) -> HttpResponse:
 @for_approvers
 @require_POST
 def withdraw(request: HttpRequest, issue_id: int) -> HttpResponse:
-    """Take the approval back: the issue is a draft again."""
+    """Take the approval back, or the signature of the first of two: the issue is a draft again."""
     def decide() -> str:
+        was_draft = find_issue(issue_id).state == IssueState.DRAFT
         withdraw_approval(issue_id, editor=editor_of(request))
-        return "The approval is withdrawn. The issue is a draft again."
+        return "The signature is taken back." if was_draft else "The approval is withdrawn. The issue is a draft again."
 
     return _decide(request, issue_id, "Not withdrawn", decide)
 
@@ -148,7 +158,7 @@ def cancel(request: HttpRequest, issue_id: int) -> HttpResponse:
 
     def decide() -> str:
         spared = cancel_issue(issue_id, by=editor_of(request).email, note=form.cleaned_data["note"])
-        return f"Cancelled. {spared} readers will not get it." if spared else "Cancelled."
+        return f"Stopped for good. {say_readers(spared)} will not get it." if spared else "Stopped for good."
 
     return _decide(request, issue_id, "Not cancelled", decide)
 
@@ -167,6 +177,11 @@ def reopen(request: HttpRequest, issue_id: int) -> HttpResponse:
     """Make a draft again of an issue that was held at its deadline."""
     return answer(request, issue_id, RevisionForm(request.POST), "reopen", None,
                   lambda form: edit.reopen(issue_id, editor=editor_of(request), **form))
+
+
+def _say_signed(signature: Signature) -> str:
+    others = " or ".join(one.email for one in find_others([signature.editor])) or "a second approver, of whom there is none,"
+    return f"Signed: proof {signature.sha256[:12]}. It is not approved yet: {others} must approve the same text."
 
 
 def _read_hour(request: HttpRequest) -> Hour:

@@ -11,7 +11,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from worker import editorial
+from worker.delivery.headcount import read_headcount
 from worker.delivery.standing import count_copies, read_standing
+from worker.delivery.stopping import count_stop
 from worker.delivery.undelivered import STATES, Copy, export_undelivered, find_copies, find_undelivered, read_copies
 from worker.errors import NotFoundError
 from worker.readers.find import LEAST
@@ -33,7 +35,8 @@ def progress(request: HttpRequest, issue_id: int) -> HttpResponse:
     standing = read_standing(issue_id, read_looks(request.GET.get("seen", "")))
     context = {"issue": found, "here": "issue", "standing": standing, "seen": write_looks(standing),
                "audience": f"{standing.audience:,}", "slices": draw_slices(standing.states), "moving": standing.is_moving,
-               "again": 5 if standing.audience > _LARGE else 2}
+               "again": 5 if standing.audience > _LARGE else 2, "live": True,
+               "stop": count_stop(standing.states, read_headcount(found.newsletter, digest=found.digest).readers)}
     template = "web/desk/_progress.html" if getattr(request, "htmx", False) else "web/desk/progress.html"
     response = render(request, template, context)
     if not standing.is_moving:

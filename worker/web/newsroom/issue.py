@@ -11,7 +11,8 @@ from worker.press.proof import Proof
 from worker.press.render import find_proof
 from worker.storage.models import Issue
 from worker.web.headers import FOREIGN_POLICY
-from worker.web.newsroom.guards import for_viewers
+from worker.web.newsroom.approval import read_approval
+from worker.web.newsroom.guards import editor_of, for_viewers
 from worker.web.newsroom.placed import Kept
 from worker.web.newsroom.sheet import find_issue, read_sheet
 
@@ -33,7 +34,9 @@ def show_issue(
     """Answer with the issue as it stands now: the whole page, or for htmx its panes alone. `said` is what was just done."""
     template = "web/desk/_panes.html" if getattr(request, "htmx", False) else "web/desk/issue.html"
     sheet = read_sheet(found, trouble=trouble, kept=kept, said=said)
-    return render(request, template, {"sheet": sheet, "issue": found, "limits": LIMITS, "here": "issue"}, status=status)
+    approval = read_approval(found, sheet, editor_of(request))
+    return render(request, template, {"sheet": sheet, "issue": found, "limits": LIMITS, "here": "issue", "approval": approval,
+                                      "schemes": ("light", "dark")}, status=status)
 
 
 @for_viewers

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from worker import editorial
-from worker.delivery.audience import count_audience
 from worker.delivery.gate import read_gate
+from worker.delivery.headcount import read_headcount
 from worker.delivery.hours import describe_hour, show_hour
 from worker.delivery.measuring import Measured, count_measured
 from worker.delivery.schedule import is_unstarted
@@ -206,7 +206,7 @@ def read_sheet(issue: Issue, *, trouble: str = "", kept: Kept | None = None, sai
     proof, proof_error, findings = read_findings(issue)
     printed, dropped = read_stories(issue, kept)
     standing = read_standing(issue.pk)
-    audience = standing.audience if issue.started_at else count_audience(issue.newsletter, digest=issue.digest)
+    audience = standing.audience if issue.started_at else read_headcount(issue.newsletter, digest=issue.digest).readers
     edition = Edition.objects.select_related("approved_by").filter(issue=issue).first()
     titles = {"subject": issue.subject, "preheader": issue.preheader}
     partners = [_show_partner(block, kept) for block in issue.partner_blocks.select_related("made_by")]

@@ -14,6 +14,7 @@ from worker.web.newsroom import (
     issue,
     news,
     preflight,
+    preview,
     readers,
     regroup,
     settling,
@@ -89,4 +90,5 @@ urlpatterns = [
     path("readers/<int:reader_id>/erase/", readers.erase, name="erase-reader"),
     path("wordings/<str:digest>/", readers.wording, name="wording"),
     path("audit/", news.audit, name="audit"),
+    path("issues/<int:issue_id>/inbox/", preview.inbox, name="inbox"),
 ]
