@@ -25,6 +25,7 @@ from worker.storage.models.issues import (
 )
 from worker.storage.models.news import (
     Feed,
+    FeedDay,
     FeedState,
     Item,
     ItemState,
@@ -63,6 +64,7 @@ __all__ = [
     "Edition",
     "Editor",
     "Feed",
+    "FeedDay",
     "FeedState",
     "FormerAddress",
     "Frequency",
