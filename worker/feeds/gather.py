@@ -210,7 +210,7 @@ def _store(feed: Feed, source: FeedSource, visit: _Visit, now: datetime) -> Gath
         feed.state, feed.error = FeedState.GONE, "the server says this feed is gone for good (410): not asked again"
         done = Gathered(feed.name, feed.state, error=feed.error)
     else:
-        feed.state, feed.failures, feed.error = FeedState.OK, 0, ""
+        feed.state, feed.failures, feed.error, feed.succeeded_at = FeedState.OK, 0, "", now
         if visit.fetched.permanent_url and len(visit.fetched.permanent_url) <= _URL_LENGTH:
             feed.moved_to = visit.fetched.permanent_url
         done = Gathered(feed.name, feed.state, note="unchanged")

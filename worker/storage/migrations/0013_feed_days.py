@@ -1,7 +1,13 @@
 """What each feed brought day by day, and whether an editor wants it left alone for a while."""
 
 import django.db.models.deletion
+from django.apps.registry import Apps
 from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+
+def note_successes(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    apps.get_model("storage", "Feed").objects.filter(state="ok").update(succeeded_at=models.F("fetched_at"))
 
 
 class Migration(migrations.Migration):
@@ -9,6 +15,8 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField("feed", "paused_at", models.DateTimeField(null=True)),
+        migrations.AddField("feed", "succeeded_at", models.DateTimeField(null=True)),
+        migrations.RunPython(note_successes, migrations.RunPython.noop),
         migrations.CreateModel(
             name="FeedDay",
             fields=[

@@ -40,6 +40,7 @@ class Feed(models.Model):
     configured_url = models.CharField(max_length=2000, blank=True)  # feeds.toml's address when moved_to was learnt
     moved_to = models.CharField(max_length=2000, blank=True)  # where a permanent redirect led
     fetched_at = models.DateTimeField(null=True)
+    succeeded_at = models.DateTimeField(null=True)  # when it last answered with what can be read, or that nothing is new
     changed_at = models.DateTimeField(null=True)  # when it last held something new
     next_fetch_at = models.DateTimeField(default=timezone.now)
     interval_seconds = models.PositiveIntegerField(default=3600)
