@@ -68,7 +68,7 @@ def _show(request: HttpRequest, *, address: str = "", found: Found | None = None
     lines = [(line, clean_url(line.entry.url)) for line in feed.lines] if feed else []
     return render(request, "web/desk/add_feed.html", {
         "here": "feeds", "address": address, "found": found, "feed": feed, "lines": lines, "form": form, "trouble": trouble,
-        "block": block, "unwritable": feeds_file.why_unwritable() if form else ""}, status=status)
+        "paste": block, "unwritable": feeds_file.why_unwritable() if form else ""}, status=status)
 
 
 def _suggest(feed: Preview) -> dict[str, Any]:

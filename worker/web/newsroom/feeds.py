@@ -146,7 +146,7 @@ def show_feed(request: HttpRequest, source: FeedSource, *, status: int = 200, fo
         values = source.model_dump(exclude={"name"})
         form = FeedForm(initial={**values, "newsletters": list(source.newsletters), "mark": feeds_file.read_file().mark})
     return render(request, "web/desk/feed.html", {
-        "here": "feeds", "health": health, "source": source, "feed": row, "form": form, "trouble": trouble, "block": block,
+        "here": "feeds", "health": health, "source": source, "feed": row, "form": form, "trouble": trouble, "paste": block,
         "items": [(item, clean_url(item.url)) for item in items], "days": row.days.all()[:DAYS] if row else (),
         "moved": clean_url(row.moved_to) if row else "", "address": clean_url(source.url),
         "unwritable": feeds_file.why_unwritable(), "stored": row.items.count() if row else 0}, status=status)

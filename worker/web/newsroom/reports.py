@@ -112,7 +112,7 @@ def write_lines(found: Iterable[Figures]) -> Iterator[str]:
 def draw_columns(found: Sequence[Figures]) -> list[Column]:
     """Return the picture's columns, oldest first, as high as the largest audience. Pure."""
     most = max((one.audience for one in found), default=0) or 1
-    step = 1000 / max(len(found), 1)
+    step = 1000 / max(len(found), SHOWN)  # a few are no wider than many
     return [Column(round(number * step + step * 0.15, 2), round(step * 0.7, 2), round(100 * one.got / most, 2),
                    round(100 * (one.audience - one.got) / most, 2)) for number, one in enumerate(found)]
 
@@ -125,7 +125,7 @@ def _make_line(figures: Figures, titles: dict[str, str]) -> Line:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part:,} of {whole:,} ({100 * part / whole:.0f} %)"
+    return f"{part:,} of {whole:,} ({100 * part / whole:.0f}\N{NO-BREAK SPACE}%)"
 
 
 def _find(newsletter: str) -> QuerySet[Issue]:

@@ -152,7 +152,7 @@ def _show(request: HttpRequest, *, findings: Sequence[checkup.Finding] = (), for
              for name, newsletter in known.newsletters.items()]
     return render(request, "web/desk/settings.html", {
         "here": "settings", "groups": list_settings(), "desks": desks, "publisher": known.publisher, "findings": findings,
-        "wrong": [one for one in findings if not one.ok], "opened": key, "trouble": trouble, "block": block,
+        "wrong": [one for one in findings if not one.ok], "opened": key, "trouble": trouble, "paste": block,
         "unwritable": feeds_file.why_unwritable()}, status=status)
 
 
