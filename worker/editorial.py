@@ -144,6 +144,11 @@ def read_editorial(path: Path) -> Editorial:
                                  "or set FEEDS_FILE to where it is") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    return parse_editorial(path, text)
+
+
+def parse_editorial(path: Path, text: str) -> Editorial:
+    """Validate the text of a feeds.toml; `path` is named in what is wrong. Raises ConfigurationError as `read_editorial` does."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -157,7 +162,7 @@ def read_editorial(path: Path) -> Editorial:
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path, modified: float) -> Editorial:
+def _load(path: Path, stamp: tuple[int, int, int]) -> Editorial:
     return read_editorial(path)
 
 
@@ -165,9 +170,10 @@ def load() -> Editorial:
     """Return the editorial configuration of FEEDS_FILE, read again when the file has changed."""
     path = Path(settings.FEEDS_FILE)
     try:
-        return _load(path, path.stat().st_mtime)
+        found = path.stat()
     except OSError:
         return read_editorial(path)
+    return _load(path, (found.st_mtime_ns, found.st_size, found.st_ino))  # two writes may come within one tick of the clock
 
 
 def _check_references(path: Path, text: str, editorial: Editorial) -> None:

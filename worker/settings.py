@@ -132,6 +132,12 @@ def read_number(name: str, default: int, least: int, most: int) -> int:
     return number
 
 
+def find_origin(name: str) -> str:
+    """Return where a setting comes from: the environment, the `.env` file, or "" for what it is when it is not given."""
+    return "" if not os.environ.get(name) else "the environment" if name in _GIVEN else ".env"
+
+
+_GIVEN = frozenset(os.environ)
 read_env_file(Path.cwd() / ".env")
 
 # -- where things are ---------------------------------------------------------------------------------------------

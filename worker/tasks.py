@@ -10,6 +10,7 @@ import structlog
 from django.apps import apps
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from kombu.exceptions import LimitExceeded, OperationalError
 from kombu.pools import producers
 
@@ -23,8 +24,8 @@ from worker.delivery import alarms as alarming
 from worker.delivery import deliver, inquiries, schedule
 from worker.delivery import notices as letters
 from worker.errors import BroadsheetError
+from worker.feeds import days, sources
 from worker.feeds import gather as gathering
-from worker.feeds import sources
 from worker.issues import digest, draft
 from worker.readers import renewal, replay, retention, subscribe
 from worker.storage.models import Issue, IssueState
@@ -151,12 +152,13 @@ def sweep() -> None:
 def retain() -> None:
     """Erase, or let leave, again whoever came back, and let go of what has been kept for its time."""
     replay.replay_journal(look_at="recent")
+    days.forget_days(timezone.now().date())
     kept = retention.retain()
     inquiries.forget()
     log.info("retained", finished=kept.finished, **{name.replace(" ", "_"): count for name, count in kept.counts.items() if count})
 
 
-_NUDGES = {"deliver": deliver_issue, "notices": notices, "group": group, "sign-ups": sign_ups, "renew": renew,
+_NUDGES = {"deliver": deliver_issue, "notices": notices, "gather": gather, "group": group, "sign-ups": sign_ups, "renew": renew,
            "inquire": inquire}
 NUDGE_SECONDS = 0.25
 SILENT_SECONDS = 10.0

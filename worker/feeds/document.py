@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from worker.errors import BroadsheetError
 
@@ -33,6 +33,13 @@ class Document:
     title: str
     entries: tuple[Entry, ...]
     dropped: int = 0
+
+
+class Offer(NamedTuple):
+    """A feed that a web page names: where it is, and what the page calls it ("" if nothing)."""
+
+    url: str
+    title: str
 
 
 def document_to_json(document: Document) -> dict[str, Any]:

@@ -46,13 +46,15 @@ class Fetched:
     retry_after: int | None  # seconds
 
 
-def fetch(url: str, *, etag: str = "", last_modified: str = "", resolve: Resolve = resolve_host) -> Fetched:
+def fetch(url: str, *, etag: str = "", last_modified: str = "", resolve: Resolve = resolve_host,
+          seconds: float | None = None) -> Fetched:
     """Fetch a feed, unless it is unchanged since the answer that had this ETag and Last-Modified (then status 304).
 
-    Takes at most FETCH_TIMEOUT_SECONDS in all and FETCH_MAX_BYTES, on the wire and inflated; follows five redirects.
-    User names and passwords in addresses are not sent. Raises FetchError.
+    Takes at most FETCH_TIMEOUT_SECONDS in all (or `seconds`, if that is less) and FETCH_MAX_BYTES, on the wire and inflated;
+    follows five redirects. User names and passwords in addresses are not sent. Raises FetchError.
     """
-    backend = GuardedBackend(time.monotonic() + settings.FETCH_TIMEOUT_SECONDS, settings.FETCH_ALLOW_HOSTS, resolve)
+    limit = settings.FETCH_TIMEOUT_SECONDS if seconds is None else min(seconds, settings.FETCH_TIMEOUT_SECONDS)
+    backend = GuardedBackend(time.monotonic() + limit, settings.FETCH_ALLOW_HOSTS, resolve)
     headers = _make_headers(etag, last_modified)
     current, permanent, only_permanent = read_address(url), None, True
     pool = httpcore.ConnectionPool(ssl_context=open_tls(), network_backend=backend, max_keepalive_connections=2)
@@ -68,8 +70,7 @@ def fetch(url: str, *, etag: str = "", last_modified: str = "", resolve: Resolve
     except (RefusedAddressError, FetchError) as error:
         raise FetchError(str(error)) from error
     except httpcore.TimeoutException as error:
-        limit = settings.FETCH_TIMEOUT_SECONDS
-        raise FetchError(f"{name_address(current)}: no complete answer within {limit} seconds") from error
+        raise FetchError(f"{name_address(current)}: no complete answer within {limit:.3g} seconds") from error
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, httpx.InvalidURL, ssl.SSLError,
             OSError, ValueError) as error:
         raise FetchError(f"{name_address(current)}: {say_fault(error)}") from error

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from worker import editorial
 from worker.editorial import FeedSource, interval_seconds
-from worker.feeds import decide
+from worker.feeds import days, decide
 from worker.feeds.document import Document, Entry, ParseError
 from worker.feeds.fetch import Fetched, FetchError, fetch
 from worker.feeds.parse import WALL_SECONDS, parse_document
@@ -164,6 +164,8 @@ def _claim(source: FeedSource, now: datetime, force: bool) -> tuple[Feed, str]:
         if feed.leased_until and feed.leased_until > clock:
             return feed, "another worker is fetching it"
         meet_address(feed, source, now)
+        if not force and feed.paused_at:
+            return feed, "paused at the desk"
         if not force and feed.state == FeedState.GONE:
             return feed, "gone: not asked again until feeds.toml has a new address"
         if not force and feed.next_fetch_at > now:
@@ -181,12 +183,13 @@ def _visit(url: str, feed: Feed) -> _Visit:
             return _Visit(fetched)
         if fetched.status in (HTTPStatus.OK, HTTPStatus.NON_AUTHORITATIVE_INFORMATION, HTTPStatus.IM_USED):
             return _Visit(fetched, parse_document(fetched.body, content_type=fetched.content_type, url=fetched.url))
-        return _Visit(fetched, error=f"the server answered {_status_in_words(fetched)}")
+        return _Visit(fetched, error=f"the server answered {status_in_words(fetched)}")
     except (FetchError, ParseError) as error:
         return _Visit(fetched, error=str(error))
 
 
-def _status_in_words(fetched: Fetched) -> str:
+def status_in_words(fetched: Fetched) -> str:
+    """Return what the server answered instead of a document, and what that may mean."""
     try:
         words = f"{fetched.status} {HTTPStatus(fetched.status).phrase}"
     except ValueError:
@@ -207,7 +210,7 @@ def _store(feed: Feed, source: FeedSource, visit: _Visit, now: datetime) -> Gath
         feed.state, feed.error = FeedState.GONE, "the server says this feed is gone for good (410): not asked again"
         done = Gathered(feed.name, feed.state, error=feed.error)
     else:
-        feed.state, feed.failures, feed.error = FeedState.OK, 0, ""
+        feed.state, feed.failures, feed.error, feed.succeeded_at = FeedState.OK, 0, "", now
         if visit.fetched.permanent_url and len(visit.fetched.permanent_url) <= _URL_LENGTH:
             feed.moved_to = visit.fetched.permanent_url
         done = Gathered(feed.name, feed.state, note="unchanged")
@@ -218,6 +221,8 @@ def _store(feed: Feed, source: FeedSource, visit: _Visit, now: datetime) -> Gath
         feed.interval_seconds = decide.next_interval(feed.interval_seconds, configured, has_news=done.new > 0)
         feed.next_fetch_at = now + timedelta(seconds=feed.interval_seconds)
     feed.save()
+    days.count_visit(feed, now, items=done.new, failed=bool(done.error),
+                     size=len(visit.fetched.body) if visit.fetched else 0)
     return done
 
 

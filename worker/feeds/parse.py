@@ -21,9 +21,9 @@ import threading
 from pathlib import Path
 from typing import IO, Any
 
-from worker.feeds.document import Document, Entry, ParseError, document_from_json, document_to_json
+from worker.feeds.document import Document, Entry, Offer, ParseError, document_from_json, document_to_json
 
-__all__ = ["Document", "Entry", "ParseError", "parse_document"]
+__all__ = ["Document", "Entry", "Offer", "ParseError", "parse_document", "parse_page"]
 
 CPU_SECONDS = 10.0  # of processor time for one document; the slowest honest one seen takes 0.1
 WALL_SECONDS = 60.0
@@ -36,13 +36,26 @@ _LIMITS = {-signal.SIGPROF: "long", -signal.SIGALRM: "long",
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-def parse_document(body: bytes, *, content_type: str, url: str, cpu_seconds: float = CPU_SECONDS) -> Document:
+def parse_document(body: bytes, *, content_type: str, url: str, cpu_seconds: float = CPU_SECONDS,
+                   wall_seconds: float = WALL_SECONDS) -> Document:
     """Read a feed document that was fetched from `url` with this Content-Type ("" if none).
 
     Relative links are resolved against `url`. Raises ParseError if the bytes are no feed, or if reading them takes more
-    than `cpu_seconds` of processor time, a minute or a gigabyte.
+    than `cpu_seconds` of processor time, `wall_seconds` or a gigabyte.
     """
-    order = {"content_type": content_type, "url": url, "cpu_seconds": cpu_seconds, "size": len(body)}
+    return document_from_json(_ask({"content_type": content_type, "url": url, "cpu_seconds": cpu_seconds,
+                                    "wall_seconds": wall_seconds}, body)["document"])
+
+
+def parse_page(body: bytes, *, content_type: str, url: str, wall_seconds: float = WALL_SECONDS) -> list[Offer]:
+    """Return the feeds that a web page fetched from `url` names, in its order. Raises ParseError as `parse_document` does."""
+    found = _ask({"content_type": content_type, "url": url, "cpu_seconds": min(CPU_SECONDS, wall_seconds),
+                  "wall_seconds": wall_seconds, "page": True}, body)["offers"]
+    return [Offer(*one) for one in found]
+
+
+def _ask(order: dict[str, Any], body: bytes) -> dict[str, Any]:
+    order["size"] = len(body)
     with _readers.slots:
         while True:
             reader, is_fresh = _readers.take()
@@ -56,7 +69,7 @@ def parse_document(body: bytes, *, content_type: str, url: str, cpu_seconds: flo
             # It had waited too long and ended just as it was asked, or something else ended it: ask another.
     if "error" in answer:
         raise ParseError(answer["error"])
-    return document_from_json(answer["document"])
+    return answer
 
 
 def _explain_end(status: int) -> str:
@@ -139,6 +152,7 @@ def close_readers() -> None:
 
 def serve(orders: IO[bytes], answers: IO[bytes]) -> None:
     """Read documents from `orders` and write each one's answer as a line, until there is nothing to do."""
+    from worker.feeds.page import read_offers
     from worker.feeds.read import read_document
 
     # The parent sends nothing before it has its answer, so there is never an order left in the buffer.
@@ -148,10 +162,13 @@ def serve(orders: IO[bytes], answers: IO[bytes]) -> None:
         if len(body) < order["size"]:
             return
         signal.setitimer(signal.ITIMER_PROF, order["cpu_seconds"])
-        signal.setitimer(signal.ITIMER_REAL, WALL_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, order["wall_seconds"])
         try:
-            document = read_document(body, order["content_type"], order["url"])
-            answer: dict[str, Any] = {"document": document_to_json(document)}
+            answer: dict[str, Any] = {}
+            if order.get("page"):
+                answer["offers"] = read_offers(body, order["content_type"], order["url"])
+            else:
+                answer["document"] = document_to_json(read_document(body, order["content_type"], order["url"]))
         except ParseError as error:
             answer = {"error": str(error)}
         except MemoryError:

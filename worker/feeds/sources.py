@@ -56,11 +56,11 @@ def meet_address(feed: Feed, source: FeedSource, now: datetime) -> bool:
 
 
 def due_feeds(now: datetime | None = None) -> list[str]:
-    """Return the names of the feeds to fetch, those first that have waited longest. Feeds that are gone are not."""
+    """Return the names of the feeds to fetch, those first that have waited longest. Feeds that are gone or paused are not."""
     moment = now or timezone.now()
     configured = editorials.load().feeds_by_name()
     free = Q(leased_until=None) | Q(leased_until__lte=timezone.now())
-    rows = Feed.objects.filter(free, next_fetch_at__lte=moment).exclude(state=FeedState.GONE)
+    rows = Feed.objects.filter(free, next_fetch_at__lte=moment, paused_at=None).exclude(state=FeedState.GONE)
     waiting = rows.order_by("next_fetch_at", "name").values_list("name", flat=True)
     return [name for name in waiting if name in configured]
 
@@ -121,6 +121,11 @@ def write_opml(editorial: Editorial) -> str:
                   for source in editorial.feeds if source.topic == topic]
         lines.append("    </outline>")
     return "\n".join([*lines, "  </body>", "</opml>"])
+
+
+def name_feed(url: str, title: str, editorial: Editorial) -> OpmlFeed:
+    """Return a feed with a name for it that feeds.toml does not have yet; without a title it is called after its host."""
+    return _name_feeds([(url, title)], taken={source.name for source in editorial.feeds})[0]
 
 
 def _name_feeds(feeds: Iterable[tuple[str, str]], taken: set[str]) -> list[OpmlFeed]:

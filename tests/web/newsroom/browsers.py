@@ -22,6 +22,6 @@ def find_address(name: str, issue: Any) -> str:
     first = issue.placements.first()
     given = {"issue_id": issue.pk, "placement_id": first.pk, "story_id": first.story_id, "entry_id": 1, "block_id": 1,
              "reader_id": 1, "digest": "0" * 64, "link": "unsubscribe",
-             "newsletter": "aitrends", "uid": "MQ", "token": "a-b"}
+             "newsletter": "aitrends", "name": "first-outlet", "uid": "MQ", "token": "a-b"}
     pattern = next(pattern for pattern in urlpatterns if pattern.name == name)
     return reverse(f"desk:{name}", kwargs={key: given[key] for key in pattern.pattern.converters})

@@ -74,3 +74,11 @@ def editors_desk(editor: "Editor") -> Client:
 def desk(approver: "Editor") -> Client:
     """Return the browser of an approver."""
     return sign_in(approver)
+
+
+@pytest.fixture
+def admins_desk(db: None) -> Client:
+    """Return the browser of an admin of the desk."""
+    from worker.storage.models import Editor, Role
+
+    return sign_in(Editor.objects.create_user("admin@example.com", "correct horse battery", role=Role.ADMIN))

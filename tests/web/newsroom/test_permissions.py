@@ -23,9 +23,13 @@ RULES = {
     "lead-outlet": "editor", "unwaive": "editor", "company": "viewer", "differences": "viewer",
     "test-link": "anyone", "leave-out-source": "editor", "check-links": "editor", "waive-link": "editor", "preflight": "viewer",
     "inbox": "viewer",
+    "add-feed": "editor", "write-feed": "approver", "feed": "viewer", "gather-feed": "editor", "pause-feed": "editor",
+    "resume-feed": "editor", "edit-feed": "approver", "remove-feed": "approver", "deliveries": "viewer", "reports": "viewer",
+    "export-reports": "viewer", "report": "viewer", "settings": "admin", "edit-newsletter": "admin", "export-audit": "approver",
 }
 KEPT_FROM_VISITORS = sorted(name for name, rule in RULES.items() if rule != "anyone")
 FOR_APPROVERS = sorted(name for name, rule in RULES.items() if rule == "approver")
+FOR_ADMINS = sorted(name for name, rule in RULES.items() if rule == "admin")
 
 
 def test_every_address_has_a_rule_and_its_view_carries_it() -> None:
@@ -54,9 +58,17 @@ def test_an_editor_is_told_that_this_is_for_approvers(
     assert issue.state == "draft"
 
 
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("name", FOR_ADMINS)
+def test_an_approver_is_told_that_this_is_for_admins(issue: Issue, desk: Client, name: str, method: str) -> None:
+    answer = getattr(desk, method)(find_address(name, issue))
+    assert answer.status_code == 403
+    assert "Only an admin of the desk may do this" in answer.text
+
+
 @pytest.mark.parametrize("name", sorted(RULES))
-def test_who_may_is_let_in(issue: Issue, editors_desk: Client, desk: Client, name: str) -> None:
-    browser = desk if RULES[name] == "approver" else editors_desk
+def test_who_may_is_let_in(issue: Issue, editors_desk: Client, desk: Client, admins_desk: Client, name: str) -> None:
+    browser = {"approver": desk, "admin": admins_desk}.get(RULES[name], editors_desk)
     address = find_address(name, issue)
     answer = browser.get(address)
     if answer.status_code == 405:

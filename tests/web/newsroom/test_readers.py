@@ -68,8 +68,8 @@ def test_many_are_cut_short_and_the_page_says_so(editors_desk: Client, editorial
 def test_counts_per_newsletter_and_state(ada: Reader, editors_desk: Client) -> None:
     Subscription.objects.create(reader=ada, newsletter="gone", state="left")
     page = editors_desk.get("/desk/readers/").text
-    cells = re.findall(r"<tr><td><strong>(\w+)</strong></td>(.*?)</tr>", page)
-    assert {title: re.findall(r">(\d+)<", row) for title, row in cells} == {
+    cells = re.findall(r"<tr><td><strong>(\w+)</strong></td>(.*?)</tr>", page, re.DOTALL)
+    assert {title: re.findall(r">(\d+)<", row)[:4] for title, row in cells} == {
         "AITrends": ["0", "0", "0", "0"], "Daily": ["0", "1", "0", "0"], "gone": ["0", "0", "1", "0"]}
 
 

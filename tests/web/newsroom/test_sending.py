@@ -8,9 +8,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from worker import editorial
 from worker.delivery.hours import Hour, describe_hour
 from worker.delivery.schedule import schedule_issue, start_due
 from worker.storage.models import AuditEntry, Editor, Issue
+from worker.web.newsroom.today import say_local
 
 pytestmark = pytest.mark.usefixtures("readers")
 
@@ -98,7 +100,7 @@ def test_the_hour_is_set_changed_and_taken_back(issue: Issue, desk: Client, edit
     assert words in theirs
     assert "/schedule/" not in theirs
     front = desk.get("/desk/").text
-    assert f"starts {_now(issue).send_at:%a} {_now(issue).send_at.day} {_now(issue).send_at:%b, %H:%M}" in front
+    assert f"it starts by itself {say_local(_now(issue).send_at, editorial.load().newsletters['aitrends'])}" in front
     _act(desk, issue, "unschedule")
     assert _now(issue).send_at is None
     assert "It starts by itself" not in _page(desk, issue).text

@@ -53,7 +53,7 @@ def unguard_log(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('storage', '0008_roles'),
+        ('storage', '0011_link_checks'),
     ]
 
     operations = [

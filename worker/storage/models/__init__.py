@@ -30,6 +30,7 @@ from worker.storage.models.issues import (
 )
 from worker.storage.models.news import (
     Feed,
+    FeedDay,
     FeedState,
     Item,
     ItemState,
@@ -71,6 +72,7 @@ __all__ = [
     "Edition",
     "Editor",
     "Feed",
+    "FeedDay",
     "FeedState",
     "FormerAddress",
     "Frequency",

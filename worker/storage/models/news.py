@@ -40,6 +40,7 @@ class Feed(models.Model):
     configured_url = models.CharField(max_length=2000, blank=True)  # feeds.toml's address when moved_to was learnt
     moved_to = models.CharField(max_length=2000, blank=True)  # where a permanent redirect led
     fetched_at = models.DateTimeField(null=True)
+    succeeded_at = models.DateTimeField(null=True)  # when it last answered with what can be read, or that nothing is new
     changed_at = models.DateTimeField(null=True)  # when it last held something new
     next_fetch_at = models.DateTimeField(default=timezone.now)
     interval_seconds = models.PositiveIntegerField(default=3600)
@@ -48,9 +49,28 @@ class Feed(models.Model):
     error = models.CharField(max_length=500, blank=True)  # of the last fetch, in words
     entries_seen = models.PositiveIntegerField(default=0)  # in the last document read
     entries_skipped = models.PositiveIntegerField(default=0)  # of those: too old, no title and no text, or repeated
+    paused_at = models.DateTimeField(null=True)  # an editor wants it left alone until it is let go on
 
     def __str__(self) -> str:
         return self.name
+
+
+class FeedDay(models.Model):
+    """What a feed brought on one day (UTC): counted by the gather step, in the transaction that stores the items."""
+
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="days")
+    day = models.DateField()
+    fetches = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)  # of those
+    items = models.PositiveIntegerField(default=0)  # stored as new
+    size = models.PositiveBigIntegerField(default=0)  # bytes of the documents, inflated; an unchanged one has none
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["feed", "day"], name="feed_day_once")]
+        ordering = ["-day", "feed"]
+
+    def __str__(self) -> str:
+        return f"feed {self.feed_id} on {self.day}"
 
 
 class Thread(models.Model):

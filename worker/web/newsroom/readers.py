@@ -5,12 +5,15 @@ Whoever looks somebody up is written to the audit log, under the reader's number
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Count
+from django.db.models.functions import TruncDate
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -21,6 +24,7 @@ from worker.readers.erase import erase as erase_address
 from worker.readers.find import LEAST, find_readers
 from worker.readers.terms import render_wording
 from worker.storage.models import AuditEntry, Consent, Delivery, Notice, Reader, Subscription, SubscriptionState, Terms
+from worker.web.newsroom.charts import Day, Spark, draw_spark, last_days
 from worker.web.newsroom.guards import editor_of, for_approvers, for_editors, for_viewers
 
 SHOWN = 25
@@ -29,10 +33,12 @@ DELIVERIES_SHOWN = 100
 
 @dataclass(frozen=True)
 class Line:
-    """A newsletter's readers, counted by the state of their subscription."""
+    """A newsletter's readers, counted by the state of their subscription, and who came and left in thirty days."""
 
     title: str
-    counts: Sequence[int]
+    counts: Sequence[tuple[str, int]]
+    came: Spark
+    left: int
 
 
 @for_editors
@@ -57,9 +63,11 @@ def reader(request: HttpRequest, reader_id: int) -> HttpResponse:
     record = evidence_of(found)
     _note(request, "look up", f"reader {found.pk}")
     deliveries = Delivery.objects.filter(reader=found).select_related("issue").order_by("-pk")
+    titles = _titles()
     return render(request, "web/desk/reader.html", {
         "here": "readers", "reader": found,
-        "subscriptions": found.subscriptions.order_by("newsletter"), "consents": Consent.objects.filter(reader=found),
+        "subscriptions": [(row, titles.get(row.newsletter, row.newsletter)) for row in found.subscriptions.order_by("newsletter")],
+        "consents": Consent.objects.filter(reader=found),
         "wordings": record["wordings"], "letters": Notice.objects.filter(reader=found).order_by("pk"),
         "deliveries": deliveries[:DELIVERIES_SHOWN], "delivery_count": deliveries.count()})
 
@@ -110,5 +118,19 @@ def _count() -> list[Line]:
                Subscription.objects.values_list("newsletter", "state").annotate(Count("pk")).order_by()}
     titles = _titles()
     ended = sorted({key for key, _ in counted} - titles.keys())
-    return [Line(titles.get(key, key), [counted.get((key, state), 0) for state in SubscriptionState.values])
+    today = timezone.now().date()
+    came, left = (_count_days(column, today) for column in ("confirmed_at", "left_at"))
+    return [Line(titles.get(key, key), [(state, counted.get((key, state), 0)) for state in SubscriptionState.values],
+                 draw_spark(came.get(key, {}), today, noun="readers confirmed"),
+                 sum(day.number for day in left.get(key, {}).values()))
             for key in (*titles, *ended)]
+
+
+def _count_days(column: str, today: date) -> dict[str, dict[date, Day]]:
+    """Return by newsletter how many subscriptions were confirmed, or left, on each of the last thirty days (UTC)."""
+    since = datetime.combine(last_days(today)[0], time(), tzinfo=UTC)
+    rows = Subscription.objects.filter(**{f"{column}__gte": since}).order_by()
+    found: dict[str, dict[date, Day]] = {}
+    for key, day, count in rows.values_list("newsletter", TruncDate(column)).annotate(Count("pk")):
+        found.setdefault(key, {})[day] = Day(count)
+    return found
