@@ -8,7 +8,7 @@ from worker.cli.commands import open_database
 from worker.cli.lists import export_command, import_command
 from worker.cli.output import json_option, print_json, print_table, say
 from worker.cli.records import erase_command, replay_command, retain_command, show_command
-from worker.errors import BroadsheetError
+from worker.errors import BroadsheetError, NotFoundError
 
 
 @click.group("editor")
@@ -31,6 +31,7 @@ def add_editor(email: str, role: str | None, approver: bool) -> None:
     open_database()
     from worker.storage.models import Editor, Role
     from worker.web.newsroom.entry import make_entry_link
+    from worker.web.newsroom.membership import change_role
 
     wanted = Role(role) if role else Role.APPROVER if approver else None
     editor = Editor.objects.filter(email=address).first()
@@ -38,10 +39,26 @@ def add_editor(email: str, role: str | None, approver: bool) -> None:
         editor = Editor.objects.create_user(address, role=wanted or Role.EDITOR)
         say(f"added {address} as {editor.role}")
     elif wanted and editor.role != wanted:
-        editor.role = wanted
-        editor.save(update_fields=["role"])
-        say(f"{address} is {editor.role} now")
+        change_role(editor.pk, wanted, by="broadsheet editor add")
+        say(f"{address} is {wanted} now")
     click.echo(make_entry_link(editor))
+
+
+@editor_command.command("reset-second-factor")
+@click.argument("email")
+def reset_second_factor(email: str) -> None:
+    """Remove the second factor of somebody who has lost phone and recovery codes: the password alone signs them in."""
+    open_database()
+    from worker.storage.models import Editor
+    from worker.web.newsroom.membership import remove_factor
+
+    editor = Editor.objects.filter(email=email.strip().lower()).first()
+    if editor is None:
+        raise NotFoundError(f"there is no editor {email}; see: broadsheet editor list")
+    if remove_factor(editor.pk, by="broadsheet editor reset-second-factor"):
+        say(f"{editor.email} has no second factor any more")
+    else:
+        say(f"{editor.email} had no second factor: nothing was changed")
 
 
 @editor_command.command("list")

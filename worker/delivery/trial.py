@@ -66,7 +66,7 @@ def send_test(issue_id: int, typed: str, *, by: str, own: str = "", partners: bo
     leave = trial_url("unsubscribe")
     copy = make_copy(template, "test_id", _record(issue_id, address, by, partners, now), address.email, unsubscribe_url=leave,
                      unsubscribe_mailto=unsubscribe_mailto(leave), preferences_url=trial_url("preferences"))
-    return Trial(address.email, template.sheet.subject, _hand_over(copy, sender))
+    return Trial(address.email, template.sheet.subject, hand_over_alone(copy, sender))
 
 
 def is_allowed(address: Address, own: str = "") -> bool:
@@ -114,8 +114,8 @@ def _record(issue_id: int, address: Address, by: str, partners: bool, now: datet
         return AuditEntry.objects.create(at=now, actor=by[:254], action=ACTION, subject=f"issue {issue_id}", detail=detail).pk
 
 
-def _hand_over(copy: Copy, sender: Sender | None) -> str:
-    """Hand over the one copy and return the sender's name; raises BroadsheetError unless the next hop took it."""
+def hand_over_alone(copy: Copy, sender: Sender | None) -> str:
+    """Hand over one copy that has no row, and return the sender's name; raises BroadsheetError unless the next hop took it."""
     out = sender or open_sender()
     try:
         outcome = out.send([copy])[0]

@@ -27,8 +27,8 @@ from worker.storage.models import Edition, Issue
 
 __all__ = [
     "MARKS", "PREFERENCES_MARK", "UNSUBSCRIBE_MARK", "Check", "Letter", "Proof", "TermsNotice", "fill_values", "find_proof",
-    "hash_proof", "read_proof", "render_address", "render_confirm", "render_content", "render_letter", "render_moved",
-    "render_proof",
+    "hash_proof", "read_proof", "render_address", "render_confirm", "render_content", "render_invite", "render_letter",
+    "render_moved", "render_proof",
     "render_terms_notice", "render_welcome", "write_proof",
 ]
 
@@ -108,6 +108,12 @@ def render_moved(newsletter_title: str, *, new: str, contact: str) -> Letter:
     """Return the letter that tells an old address where mail goes now (`new`, masked) and who helps if that is wrong."""
     return render_letter("moved", f"Your mail from {clean_line(newsletter_title)} goes to another address now", newsletter_title,
                           new=clean_line(new), contact=contact)
+
+
+def render_invite(publisher: str, *, enter_url: str, role: str, invited_by: str, days: int) -> Letter:
+    """Return the letter that lets somebody into the newsroom: what they may do there, who asked them, and their one-time link."""
+    return render_letter("invite", f"You are invited to the desk of {clean_line(publisher)}", publisher, enter_url=enter_url,
+                          role=clean_line(role), invited_by=clean_line(invited_by), days=days)
 
 
 def render_letter(name: str, subject: str, newsletter_title: str, **values: Any) -> Letter:

@@ -15,13 +15,13 @@ def sign_in(editor: Any, **options: Any) -> Client:
     return client
 
 
-def find_address(name: str, issue: Any) -> str:
-    """Return the address of the desk's page or action called `name`, for `issue` and its first story."""
+def find_address(name: str, issue: Any, **named: Any) -> str:
+    """Return the address of the desk's page or action called `name`, for `issue` and its first story, or what else is `named`."""
     from worker.web.newsroom.urls import urlpatterns
 
     first = issue.placements.first()
     given = {"issue_id": issue.pk, "placement_id": first.pk, "story_id": first.story_id, "entry_id": 1, "block_id": 1,
-             "reader_id": 1, "digest": "0" * 64, "link": "unsubscribe",
-             "newsletter": "aitrends", "name": "first-outlet", "uid": "MQ", "token": "a-b"}
+             "reader_id": 1, "editor_id": 1, "digest": "0" * 64, "link": "unsubscribe",
+             "newsletter": "aitrends", "name": "first-outlet", "uid": "MQ", "token": "a-b", **named}
     pattern = next(pattern for pattern in urlpatterns if pattern.name == name)
     return reverse(f"desk:{name}", kwargs={key: given[key] for key in pattern.pattern.converters})

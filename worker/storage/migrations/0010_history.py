@@ -16,7 +16,7 @@ def _editor() -> models.ForeignKey:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("storage", "0008_roles")]
+    dependencies = [("storage", "0009_people")]
 
     operations = [
         migrations.AddField("issue", "tops", models.PositiveSmallIntegerField(null=True)),

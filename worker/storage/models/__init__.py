@@ -1,5 +1,6 @@
 """Every row the paper keeps, by subject. Status words stand first in each file."""
 
+from worker.storage.models.access import RecoveryCode, SecondFactor
 from worker.storage.models.audit import AuditEntry
 from worker.storage.models.delivery import (
     OPENED,
@@ -93,9 +94,11 @@ __all__ = [
     "ProviderEvent",
     "Purpose",
     "Reader",
+    "RecoveryCode",
     "Removal",
     "Role",
     "Ruling",
+    "SecondFactor",
     "Section",
     "SignUp",
     "Signature",

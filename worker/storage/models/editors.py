@@ -39,6 +39,8 @@ class Editor(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True)
     role = models.CharField(max_length=8, choices=Role.choices, default=Role.EDITOR)
     created_at = models.DateTimeField(default=timezone.now)
+    invited_at = models.DateTimeField(null=True)  # when the last invitation by mail was made; null: let in by the command
+    links_used = models.PositiveIntegerField(default=0, db_default=0)  # one-time links: each use ends all there are
 
     objects = EditorManager()
     USERNAME_FIELD = "email"
@@ -50,6 +52,11 @@ class Editor(AbstractBaseUser, PermissionsMixin):
     def may(self, role: Role) -> bool:
         """Tell whether this person may do what `role` may."""
         return RANKS.index(Role(self.role)) >= RANKS.index(role)
+
+    @property
+    def has_entered(self) -> bool:
+        """Tell whether they have been at the desk, or could come without a link."""
+        return self.last_login is not None or self.has_usable_password()
 
     @property
     def may_edit(self) -> bool:

@@ -1,37 +1,51 @@
-"""Ways into the newsroom: a password, or a one-time link; out comes a session of a signed-in editor."""
+"""Ways into the newsroom: a password or a one-time link, and after either a code where one is asked for; out comes a session."""
+
+import time
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
-from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
+from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare
 from django.utils.encoding import force_bytes
 from django.utils.http import url_has_allowed_host_and_scheme, urlsafe_base64_decode, urlsafe_base64_encode
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from worker.storage.models import AuditEntry, Editor
-from worker.web.newsroom.forms import SignInForm
-from worker.web.newsroom.guards import editor_of, for_anyone, for_viewers
+from worker.errors import BroadsheetError
+from worker.storage.models import AuditEntry, Editor, RecoveryCode
+from worker.web.newsroom.codes import Verdict, check_code, has_factor
+from worker.web.newsroom.forms import CodeForm, SignInForm
+from worker.web.newsroom.guards import for_anyone
+from worker.web.newsroom.throttle import count_failure, refuse_locked
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 BY_LINK = "entered_by_link"  # in the session: who came by a link may choose a password without knowing the old one
+HALF_WAY = "half_way"  # in the session: who has shown a password or a link, and is asked for a code; they are not signed in
+HALF_WAY_SECONDS = 600
+SAID = {
+    Verdict.WRONG: "That code is not right. Take the one the app shows now, and see that the phone sets its clock by itself; or "
+                   "type one of your recovery codes.",
+    Verdict.USED: "That code has been used already. Wait until the app shows the next one.",
+    Verdict.CLOSED: "After a hundred wrong codes in a row the app’s codes are not taken any more. Use a recovery code, or ask an "
+                    "admin of the desk to remove your second factor.",
+}
 
 
 class EntryTokens(PasswordResetTokenGenerator):
-    """Tokens that hold for settings.PASSWORD_RESET_TIMEOUT seconds and until the next sign-in or change of password."""
+    """Tokens that hold for settings.PASSWORD_RESET_TIMEOUT seconds and until the next sign-in, used link or change of password."""
 
     key_salt = "worker.web.newsroom.entry"
 
     def _make_hash_value(self, user: Editor, timestamp: int) -> str:
         # Django's own value cuts last_login to the second: a link used in the second it was made would work twice.
         last = user.last_login.isoformat() if user.last_login else ""
-        return f"{super()._make_hash_value(user, timestamp)}{last}{user.is_active}"
+        return f"{super()._make_hash_value(user, timestamp)}{last}{user.is_active}{user.links_used or ''}"
 
 
 tokens = EntryTokens()
@@ -47,7 +61,7 @@ def make_entry_link(editor: Editor) -> str:
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Sign in by address and password. django-axes counts the failures and answers with web/desk/locked.html."""
+    """Sign in by address and password; a code may be asked for next. django-axes counts failures, and answers with locked.html."""
     onward = _safe_onward(request)
     if request.user.is_authenticated:
         return redirect(onward)
@@ -55,8 +69,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         editor = authenticate(request, email=form.cleaned_data["email"], password=form.cleaned_data["password"])
         if editor is not None:
-            login(request, editor)
-            return redirect(onward)
+            return _admit(request, editor, onward)
         form.add_error(None, "That address and password do not belong together.")
     status = 422 if request.method == "POST" else 200
     return render(request, "web/desk/sign_in.html", {"form": form, "next": onward}, status=status)
@@ -79,37 +92,86 @@ def enter(request: HttpRequest, uid: str, token: str) -> HttpResponse:
         editor = _find_editor(Editor.objects.all(), uid, token)
         template, status = ("web/desk/enter.html", 200) if editor else ("web/desk/enter_used.html", 410)
         return render(request, template, {"editor": editor}, status=status)
-    with transaction.atomic():  # the row stays locked until last_login has moved on: two clicks cannot both get in
+    with transaction.atomic():  # the row stays locked until the link is used up: two clicks cannot both get in
         editor = _find_editor(Editor.objects.select_for_update(), uid, token)
         if editor is None:
             return render(request, "web/desk/enter_used.html", status=410)
-        login(request, editor, backend=BACKEND)
-        AuditEntry.objects.create(actor=editor.email, action="signed in by link", subject=f"editor {editor.pk}")
+        Editor.objects.filter(pk=editor.pk).update(links_used=F("links_used") + 1)
+        return _admit(request, editor, resolve_url(settings.LOGIN_REDIRECT_URL), by_link=True)
+
+
+@for_anyone
+@sensitive_post_parameters("code")
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_in_code(request: HttpRequest) -> HttpResponse:
+    """Ask who has shown a password or a link for a code of their app, or a recovery code."""
+    editor = _read_half_way(request)
+    if editor is None:
+        messages.info(request, "Begin with your address and password: a code is asked for after them.")
+        return redirect("desk:sign-in")
+    form = CodeForm(request.POST or None)
+    if request.method == "POST":
+        if refusal := refuse_locked(request, editor):
+            return refusal
+        if form.is_valid() and (answer := _try_code(request, editor, form)):
+            return answer
+    status = 422 if request.method == "POST" else 200
+    is_recovery = any(sign.isalpha() for sign in request.POST.get("code", ""))
+    values = {"form": form, "editor": editor, "is_recovery": is_recovery}
+    return render(request, "web/desk/sign_in_code.html", values, status=status)
+
+
+def _try_code(request: HttpRequest, editor: Editor, form: CodeForm) -> HttpResponse | None:
+    try:
+        verdict = check_code(editor, form.cleaned_data["code"])
+    except BroadsheetError as error:
+        form.add_error("code", f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        return None
+    if verdict in SAID:
+        count_failure(request, editor)
+        form.add_error("code", SAID[verdict])
+        return None
+    if verdict is Verdict.RECOVERY:
+        left = RecoveryCode.objects.filter(factor__editor=editor, used_at=None).count()
+        AuditEntry.objects.create(actor=editor.email, action="used a recovery code", subject=f"editor {editor.pk}",
+                                  detail={"left": left})
+        messages.warning(request, f"That recovery code is used up; {left} are left. On your account’s page you can make new ones.")
+    half_way = request.session[HALF_WAY]
+    return _let_in(request, editor, half_way["onward"], by_link=half_way["by_link"])
+
+
+def _admit(request: HttpRequest, editor: Editor, onward: str, *, by_link: bool = False) -> HttpResponse:
+    """Go on with somebody who has shown a password or a link: to the question for a code if they have a second factor, else in."""
+    if not has_factor(editor):
+        return _let_in(request, editor, onward, by_link=by_link)
+    request.session.cycle_key()  # nobody else may know the name of what is half a sign-in
+    request.session[HALF_WAY] = {"editor": editor.pk, "by_link": by_link, "onward": onward, "at": int(time.time()),
+                                 "password": editor.get_session_auth_hash()}
+    return redirect("desk:sign-in-code")
+
+
+def _read_half_way(request: HttpRequest) -> Editor | None:
+    """Return who is asked for a code; None if nobody is: it is long ago, or password, access or factor have changed."""
+    half_way = request.session.get(HALF_WAY)
+    if half_way is None or half_way["at"] + HALF_WAY_SECONDS < time.time():
+        return None
+    editor = Editor.objects.filter(pk=half_way["editor"], is_active=True).first()
+    if editor is None or not constant_time_compare(half_way["password"], editor.get_session_auth_hash()) or not has_factor(editor):
+        return None
+    return editor
+
+
+def _let_in(request: HttpRequest, editor: Editor, onward: str, *, by_link: bool) -> HttpResponse:
+    login(request, editor, backend=BACKEND)
+    request.session.pop(HALF_WAY, None)
+    if not by_link:
+        return redirect(onward)
     request.session[BY_LINK] = True
+    AuditEntry.objects.create(actor=editor.email, action="signed in by link", subject=f"editor {editor.pk}")
     if not editor.has_usable_password():
         messages.info(request, "Welcome. Choose a password, so that you can come back without a link.")
         return redirect("desk:account")
-    return redirect("desk:front")
-
-
-@for_viewers
-@sensitive_post_parameters()
-@require_http_methods(["GET", "HEAD", "POST"])
-def account(request: HttpRequest) -> HttpResponse:
-    """Set or change one's password; the old one is asked for unless there is none or a one-time link was used."""
-    editor = editor_of(request)
-    known = editor.has_usable_password() and not request.session.get(BY_LINK)
-    kind = PasswordChangeForm if known else SetPasswordForm
-    form = kind(editor, request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        form.save()
-        update_session_auth_hash(request, editor)  # ends the editor's other sessions, not this one
-        request.session.pop(BY_LINK, None)
-        AuditEntry.objects.create(actor=editor.email, action="set password", subject=f"editor {editor.pk}")
-        messages.success(request, "Your password is set. Other sessions of yours have been signed out.")
-        return redirect("desk:account")
-    status = 422 if request.method == "POST" else 200
-    return render(request, "web/desk/account.html", {"form": form, "here": "account"}, status=status)
+    return redirect(onward)
 
 
 def _find_editor(editors: QuerySet[Editor], uid: str, token: str) -> Editor | None:

@@ -7,7 +7,7 @@ from django import forms
 from worker.issues import partners
 from worker.issues.corrections import CORRECTION_LENGTH
 from worker.issues.edit import HEADLINE_LENGTH, NOTE_LENGTH, REASON_LEAST, SUBJECT_LIMIT, SUMMARY_LENGTH
-from worker.storage.models import Section
+from worker.storage.models import Role, Section
 
 
 class PlainForm(forms.Form):
@@ -60,6 +60,27 @@ class SignInForm(forms.Form):
     def clean_email(self) -> str:
         """Fold the case."""
         return str(self.cleaned_data["email"]).strip().lower()
+
+
+class CodeForm(forms.Form):
+    """A code of an app, or a recovery code, however it is parted."""
+
+    code = forms.CharField(label="Code", max_length=60, error_messages={"required": "Type the code that the app shows."},
+                           widget=forms.TextInput(attrs={
+                               "autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}))
+
+
+class InviteForm(PlainForm):
+    """Whom an admin invites, and as what."""
+
+    email = LineField(label="E-mail address", max_length=254)
+    role = forms.ChoiceField(label="Role", choices=Role.choices)
+
+
+class RoleForm(PlainForm):
+    """What somebody may do from now on."""
+
+    role = forms.ChoiceField(label="Role", choices=Role.choices)
 
 
 class RevisionForm(PlainForm):

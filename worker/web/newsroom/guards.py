@@ -4,13 +4,17 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Literal, Protocol, cast
 
+from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from worker.storage.models import Editor, Role
+from worker.web.newsroom.sessions import keep_session
 
 Access = Literal["anyone"] | Role
 REFUSALS = {
@@ -65,14 +69,24 @@ def _guard(view: View, access: Access) -> GuardedView:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if access == "anyone":
             return view(request, *args, **kwargs)
+        if request.user.is_authenticated and not keep_session(request):
+            logout(request)
         if not request.user.is_authenticated:
             return _ask_to_sign_in(request)
+        if _must_choose_password(request):
+            return redirect("desk:account")
         if not editor_of(request).may(access):
             raise PermissionDenied(REFUSALS[access])
         return view(request, *args, **kwargs)
 
     guarded.access = access  # type: ignore[attr-defined]
     return cast(GuardedView, guarded)
+
+
+def _must_choose_password(request: HttpRequest) -> bool:
+    """Who was invited by mail has a password before anything else: the link in the mail is no way to come back."""
+    editor = editor_of(request)
+    return editor.invited_at is not None and not editor.has_usable_password() and request.path != reverse("desk:account")
 
 
 def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:
