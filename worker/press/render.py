@@ -26,8 +26,8 @@ from worker.storage.models import Edition, Issue
 
 __all__ = [
     "MARKS", "PREFERENCES_MARK", "UNSUBSCRIBE_MARK", "Letter", "Proof", "TermsNotice", "fill_values", "hash_proof",
-    "read_proof", "render_address", "render_confirm", "render_content", "render_moved", "render_proof", "render_terms_notice",
-    "render_welcome", "write_proof",
+    "read_bytes", "read_proof", "render_address", "render_confirm", "render_content", "render_moved", "render_proof",
+    "render_terms_notice", "render_welcome", "write_proof",
 ]
 
 
@@ -60,6 +60,12 @@ def read_proof(issue: Issue) -> tuple[Proof, list[Finding]]:
         return proof, check_proof(issue, proof)
     return (Proof(edition.subject, edition.html, edition.text, edition.sha256),
             [Finding(**finding) for finding in edition.preflight])
+
+
+def read_bytes(issue: Issue) -> Proof:
+    """Return the edition's bytes if the issue was approved, else the draft's as they are now, without checking them."""
+    edition = Edition.objects.filter(issue=issue).first()
+    return Proof(edition.subject, edition.html, edition.text, edition.sha256) if edition else render_proof(issue)
 
 
 def render_confirm(newsletter_title: str, confirm_url: str) -> Letter:

@@ -1,23 +1,26 @@
-"""An issue's number in, its page out: the proof beside the stories, and what may be done with it now."""
+"""An issue's number in, its page out: its stories, itself as readers will get it, and what may be done with it now."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from worker.editorial import READER_TOPICS
 from worker.issues import corrections, edit, partners
 from worker.press.blocks import fold_proof
+from worker.press.looks import force_scheme, mark_words, strip_images
 from worker.press.proof import Proof
-from worker.press.render import read_proof
+from worker.press.render import read_bytes
 from worker.storage.models import Issue
 from worker.web.headers import FOREIGN_POLICY
-from worker.web.newsroom.guards import for_viewers
+from worker.web.newsroom.guards import editor_of, for_viewers
 from worker.web.newsroom.placed import Kept
 from worker.web.newsroom.sheet import find_issue, read_sheet
 
 LIMITS = {"headline": edit.HEADLINE_LENGTH, "summary": edit.SUMMARY_LENGTH, "subject": edit.SUBJECT_LIMIT,
           "note": edit.NOTE_LENGTH, "correction": corrections.CORRECTION_LENGTH, "reason": edit.REASON_LEAST,
           "partner_headline": partners.HEADLINE_LENGTH, "partner_text": partners.TEXT_LENGTH, "partner_url": partners.URL_LENGTH}
+MARK_LENGTH = edit.SUMMARY_LENGTH
 
 
 @for_viewers
@@ -27,20 +30,42 @@ def issue(request: HttpRequest, issue_id: int) -> HttpResponse:
     return show_issue(request, find_issue(issue_id))
 
 
+# An answer holds one masked token and no other secret, and Django pads what it packs: nothing to learn from its length.
+@gzip_page
 def show_issue(
     request: HttpRequest, found: Issue, *, status: int = 200, trouble: str = "", kept: Kept | None = None
 ) -> HttpResponse:
-    """Answer with the issue as it stands now: the whole page, or for htmx its panes alone."""
-    template = "web/desk/_panes.html" if getattr(request, "htmx", False) else "web/desk/issue.html"
-    sheet = read_sheet(found, trouble=trouble, kept=kept)
-    return render(request, template, {"sheet": sheet, "issue": found, "limits": LIMITS, "here": "issue"}, status=status)
+    """Answer with the issue as it stands now: the whole page, or for htmx its panes alone.
+
+    `?beside=12` asks for all but the stories pane, and of it what changes with the words of story 12: they are being
+    typed there, and must not be swapped away.
+    """
+    sheet = read_sheet(found, editor=editor_of(request), trouble=trouble, kept=kept)
+    values = {"sheet": sheet, "issue": found, "limits": LIMITS, "here": "issue"}
+    beside = request.GET.get("beside", "")
+    if not getattr(request, "htmx", False):
+        template = "web/desk/issue.html"
+    elif beside:
+        template, values["story"] = "web/desk/_beside.html", sheet.find_story(beside)
+    else:
+        template = "web/desk/_panes.html"
+    return render(request, template, values, status=status)
 
 
 @for_viewers
 @require_safe
+@gzip_page
 def proof_html(request: HttpRequest, issue_id: int) -> HttpResponse:
-    """The mail as it would be sent, for a sandboxed frame: it may style itself and do nothing else."""
-    return _show_proof(_fold(request, issue_id).html, "text/html; charset=utf-8")
+    """The mail as it would be sent, for a sandboxed frame: it may style itself and do nothing else.
+
+    ?dark=1 and ?dark=no show it in that mode whatever the browser's is, ?images=no without images, ?mark=words with those lit up.
+    """
+    html = _fold(request, issue_id).html
+    if (dark := request.GET.get("dark")) in ("1", "no"):
+        html = force_scheme(html, dark=dark == "1")
+    if request.GET.get("images") == "no":
+        html = strip_images(html)
+    return _show_proof(mark_words(html, request.GET.get("mark", "")[:MARK_LENGTH]), "text/html; charset=utf-8")
 
 
 @for_viewers
@@ -52,9 +77,8 @@ def proof_text(request: HttpRequest, issue_id: int) -> HttpResponse:
 
 def _fold(request: HttpRequest, issue_id: int) -> Proof:
     """The proof with all of it in; ?partners=no and ?topics=chips,labs show it as such a reader gets it."""
-    proof, _ = read_proof(find_issue(issue_id))
     topics = set(request.GET.get("topics", "").split(",")) & set(READER_TOPICS)
-    return fold_proof(proof, partners=request.GET.get("partners") != "no", topics=topics)
+    return fold_proof(read_bytes(find_issue(issue_id)), partners=request.GET.get("partners") != "no", topics=topics)
 
 
 def _show_proof(body: str, content_type: str) -> HttpResponse:

@@ -88,6 +88,16 @@ class StoryOnDesk:
         return [name for key, (name, _) in editorial.READER_TOPICS.items() if key in self.placement.topics]
 
     @property
+    def blocking(self) -> int:
+        """How many of its printed sentences no source bears out and nobody waived."""
+        return sum(one.checked.blocks for one in (self.title, *(() if self.is_short else self.evidence)))
+
+    @property
+    def starts_open(self) -> bool:
+        """Tell whether there is something to do in it: words that were refused, or a sentence without a source."""
+        return self.is_open or self.blocking > 0 or any(one.is_open for one in (self.title, *self.evidence))
+
+    @property
     def is_short(self) -> bool:
         """A short item is its headline: its summary is not printed."""
         return self.placement.section == Section.SHORT

@@ -20,7 +20,7 @@ from worker.issues.timetable import deadline
 from worker.press.preflight import Finding
 from worker.press.proof import Proof
 from worker.press.render import read_proof
-from worker.storage.models import Correction, Edition, Issue, IssueState, PartnerBlock
+from worker.storage.models import Correction, Edition, Editor, Issue, IssueState, PartnerBlock
 from worker.web.newsroom.picture import Slice, draw_slices, write_looks
 from worker.web.newsroom.placed import Kept, StoryOnDesk, read_stories
 
@@ -82,14 +82,29 @@ class Sheet:
     measured: Measured | None
     start: Start
     unstarted: bool
+    may_edit: bool
     trouble: str = ""
     kept: Kept | None = None
     retitle: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def can_edit(self) -> bool:
-        """Only a draft is edited."""
-        return self.issue.state == IssueState.DRAFT
+        """Only a draft is edited, and by those who may."""
+        return self.may_edit and self.issue.state == IssueState.DRAFT
+
+    @property
+    def blocking(self) -> int:
+        """How many findings stand against approval."""
+        return sum(finding.blocking and not finding.ok for finding in self.findings)
+
+    @property
+    def printed(self) -> Sequence[StoryOnDesk]:
+        """The stories of the issue, in order."""
+        return [story for _, stories in self.sections for story in stories]
+
+    def find_story(self, number: str) -> StoryOnDesk | None:
+        """Return the story that is placed under this number, if it is printed."""
+        return next((story for story in self.printed if str(story.placement.pk) == number), None)
 
     @property
     def started(self) -> bool:
@@ -150,7 +165,7 @@ class Sheet:
         return [(key.capitalize(), self.kept.values[key]) for key in TYPED if self.kept.values.get(key)]
 
     def _has_form(self, kept: Kept) -> bool:
-        printed = [story for _, stories in self.sections for story in stories]
+        printed = self.printed
         if kept.form == "rewrite":
             return self.can_edit and kept.row_id in [story.placement.pk for story in printed]
         if kept.form == "waive":
@@ -169,7 +184,7 @@ def find_issue(issue_id: int) -> Issue:
     return issue
 
 
-def read_sheet(issue: Issue, *, trouble: str = "", kept: Kept | None = None) -> Sheet:
+def read_sheet(issue: Issue, *, editor: Editor, trouble: str = "", kept: Kept | None = None) -> Sheet:
     """Read all of it afresh. A proof that cannot be rendered is said on the page, which stays usable for mending it."""
     known = editorial.load()
     newsletter = known.newsletter(issue.newsletter)
@@ -189,6 +204,7 @@ def read_sheet(issue: Issue, *, trouble: str = "", kept: Kept | None = None) -> 
         partners=partners, partner_names=list_partners(), new_partner=_show_partner(None, kept),
         topics=_list_topics(printed), measured=count_measured(issue.pk) if issue.started_at else None,
         start=_read_start(issue, newsletter, kept), unstarted=is_unstarted(issue), trouble=trouble, kept=kept,
+        may_edit=editor.may_edit,
         retitle=kept.values if kept and kept.form == "retitle" else titles,
     )
 
