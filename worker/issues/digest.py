@@ -106,7 +106,8 @@ def _compose(settings: Newsletter, newsletter: str, period: str, now: datetime) 
         preheader=compose_preheader(headlines),
         left_out=list(_list_left_out(week, ranked, {choice.story_id for choice in choices}, had)))
     waivers = [Waiver(placement=placement, text=one.text, doubts=one.doubts, reason=one.reason, made_by_id=one.made_by_id,
-                      made_at=one.made_at) for placement in placements for one in last[placement.story_id].waivers.all()]
+                      made_at=one.made_at) for placement in placements for one in last[placement.story_id].waivers.all()
+               if one.withdrawn is None]
     return issue, placements, waivers
 
 

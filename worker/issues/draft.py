@@ -160,7 +160,7 @@ def compose_again(newest: Issue, now: datetime) -> tuple[Issue, list[Placement]]
     issue = Issue(
         newsletter=newest.newsletter, period=newest.period, digest=newest.digest, edition_number=newest.edition_number + 1,
         drafted_at=now, window_start=newest.window_start, window_end=newest.window_end, subject=newest.subject,
-        preheader=newest.preheader, left_out=newest.left_out)
+        preheader=newest.preheader, tops=newest.tops, left_out=newest.left_out)
     placements = list(newest.placements.filter(dropped=False))
     if not placements:
         raise BroadsheetError(f"issue {newest.pk} prints no story, so there is nothing to make another issue from")

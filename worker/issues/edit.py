@@ -8,12 +8,14 @@ from django.utils import timezone
 
 from worker import editorial
 from worker.errors import BroadsheetError, ConflictError, NotFoundError
+from worker.issues.changes import TITLES, check_seen
 from worker.issues.choose import Choice
 from worker.issues.digest import word_again
 from worker.issues.draft import place_story
 from worker.issues.evidence import read_evidence, trace_summary
-from worker.issues.find import lock_issue
-from worker.issues.revise import STATE_WORDS, check_revision, open_draft, record
+from worker.issues.find import find_issue, find_later, find_placement, lock_issue
+from worker.issues.places import seat
+from worker.issues.revise import STATE_WORDS, open_draft, record
 from worker.issues.wording import clean_line
 from worker.storage.models import Edition, Editor, Issue, IssueState, Placement, Section, Story, StoryState, Waiver
 from worker.stories.memory import find_survivor, recall
@@ -25,19 +27,24 @@ NOTE_LENGTH = 1_000
 REASON_LEAST = 10  # characters of a waiver's reason: "ok" is none
 
 def rewrite(
-    issue_id: int, *, editor: Editor, revision: int, placement_id: int, headline: str, summary: str
+    issue_id: int, *, editor: Editor, revision: int, placement_id: int, headline: str, summary: str, seen: str = "",
+    auto: bool = False,
 ) -> Issue:
     """Give a story the editor's headline and summary; a changed summary is held against the story's items at once.
 
-    Raises ConflictError if the issue has moved on, BroadsheetError if the headline is empty or a text too long.
+    `seen` is the story's mark as the editor read it (`changes.placement_mark`); `auto`: it saves itself, and not what it saved
+    already. Raises ConflictError if the story, or without a mark the issue, has moved on, BroadsheetError if the headline is
+    empty or a text too long.
     """
     headline, summary = clean_line(headline), clean_line(summary)
     if not headline:
         raise BroadsheetError("the headline is empty; write one, or drop the story")
     _check_length("headline", headline, HEADLINE_LENGTH)
     _check_length("summary", summary, SUMMARY_LENGTH)
-    with open_draft(issue_id, editor, revision, "rewrite") as (issue, detail):
-        placement = _find_placement(issue, placement_id)
+    if auto and _says(placement_id, headline, summary):
+        return find_issue(issue_id)
+    with open_draft(issue_id, editor, revision, "rewrite", row=f"story {placement_id}", seen=seen, auto=auto) as (issue, detail):
+        placement = find_placement(issue, placement_id)
         detail.update(placement=placement.pk, story=placement.story_id,
                       before={"headline": placement.headline, "summary": placement.summary},
                       after={"headline": headline, "summary": summary})
@@ -49,36 +56,32 @@ def rewrite(
 
 
 def move(issue_id: int, *, editor: Editor, revision: int, placement_id: int, to: int) -> Issue:
-    """Move a story to place `to`, counted from 0 over the stories that are not dropped; beyond the end is the end."""
+    """Move a story to place `to`, counted from 0 over the stories that are not dropped; beyond the end is the end.
+
+    It goes around a pinned one; a pinned one that is moved itself keeps its new place.
+    """
     with open_draft(issue_id, editor, revision, "move") as (issue, detail):
-        placement = _find_placement(issue, placement_id)
+        placement = find_placement(issue, placement_id)
         if placement.dropped:
             raise BroadsheetError("this story is dropped; restore it before moving it")
-        others = [other for other in issue.placements.all() if other.pk != placement.pk]
-        live = [other for other in others if not other.dropped]
-        target = max(0, min(to, len(live)))
-        index = others.index(live[target]) if target < len(live) else len(others)
-        others.insert(index, placement)
-        detail.update(placement=placement.pk, story=placement.story_id, to=target)
-        for position, other in enumerate(others):
-            other.position = position
-        Placement.objects.bulk_update(others, ["position"])
+        detail.update(placement=placement.pk, story=placement.story_id, to=seat(issue, placement, to))
     return issue
 
 
-def drop(issue_id: int, *, editor: Editor, revision: int, placement_id: int) -> Issue:
+def drop(issue_id: int, *, editor: Editor, revision: int, placement_id: int, seen: str = "") -> Issue:
     """Take a story out of the issue; it keeps its place for `restore`. The stories after it move up a section."""
-    return _set_dropped(issue_id, editor, revision, placement_id, True)
+    return _set_dropped(issue_id, editor, revision, placement_id, seen, True)
 
 
-def restore(issue_id: int, *, editor: Editor, revision: int, placement_id: int) -> Issue:
+def restore(issue_id: int, *, editor: Editor, revision: int, placement_id: int, seen: str = "") -> Issue:
     """Put a dropped story back where it was. Raises ConflictError if it has been merged into another one."""
-    return _set_dropped(issue_id, editor, revision, placement_id, False)
+    return _set_dropped(issue_id, editor, revision, placement_id, seen, False)
 
 
-def _set_dropped(issue_id: int, editor: Editor, revision: int, placement_id: int, dropped: bool) -> Issue:
-    with open_draft(issue_id, editor, revision, "drop" if dropped else "restore") as (issue, detail):
-        placement = _find_placement(issue, placement_id)
+def _set_dropped(issue_id: int, editor: Editor, revision: int, placement_id: int, seen: str, dropped: bool) -> Issue:
+    action, row = "drop" if dropped else "restore", f"story {placement_id}"
+    with open_draft(issue_id, editor, revision, action, row=row, seen=seen) as (issue, detail):
+        placement = find_placement(issue, placement_id)
         if not dropped and placement.story.state == StoryState.MERGED:
             raise ConflictError(f"this story was merged into story {placement.story.merged_into_id}; undo that on the "
                                 "story's page, or pull that one in")
@@ -88,14 +91,21 @@ def _set_dropped(issue_id: int, editor: Editor, revision: int, placement_id: int
     return issue
 
 
-def retitle(issue_id: int, *, editor: Editor, revision: int, subject: str, preheader: str) -> Issue:
-    """Give the issue the editor's subject and preheader; from then on they no longer follow the first headlines."""
+def retitle(
+    issue_id: int, *, editor: Editor, revision: int, subject: str, preheader: str, seen: str = "", auto: bool = False
+) -> Issue:
+    """Give the issue the editor's subject and preheader; from then on they no longer follow the first headlines.
+
+    `seen` is the mark of both as the editor read them (`changes.titles_mark`); `auto` as in `rewrite`.
+    """
     subject, preheader = clean_line(subject), clean_line(preheader)
     if not subject:
         raise BroadsheetError("the subject is empty; write what the reader should see in the list of mails")
     _check_length("subject", subject, SUBJECT_LIMIT)
     _check_length("preheader", preheader, SUBJECT_LIMIT)
-    with open_draft(issue_id, editor, revision, "retitle", follow=False) as (issue, detail):
+    if auto and Issue.objects.filter(pk=issue_id, subject=subject, preheader=preheader).exists():
+        return find_issue(issue_id)
+    with open_draft(issue_id, editor, revision, "retitle", follow=False, row=TITLES, seen=seen, auto=auto) as (issue, detail):
         detail.update(before=[issue.subject, issue.preheader], after=[subject, preheader])
         issue.subject, issue.preheader = subject, preheader
     return issue
@@ -112,16 +122,20 @@ def reject(issue_id: int, *, editor: Editor, revision: int, note: str) -> Issue:
 
 
 def reopen(issue_id: int, *, editor: Editor, revision: int) -> Issue:
-    """Make a draft again of an issue that was held because its deadline passed; the next deadline counts from now.
+    """Make a draft again of an issue that was held because its deadline passed, or rejected; the next deadline counts from now.
 
-    Raises ConflictError if the issue is not held, or was stopped on its way to readers.
+    Raises ConflictError if the issue is neither, was stopped on its way to readers, or was rejected and another one made since.
     """
     with transaction.atomic():
         issue = lock_issue(issue_id)
-        check_revision(issue, revision)
-        if issue.state != IssueState.HELD or issue.started_at is not None:
+        check_seen(issue, revision)
+        if issue.state not in (IssueState.HELD, IssueState.REJECTED) or issue.started_at is not None:
             state = "already partly sent" if issue.started_at else STATE_WORDS[IssueState(issue.state)]
-            raise ConflictError(f"issue {issue.pk} is {state}; only a draft held at its deadline can be opened again")
+            raise ConflictError(f"issue {issue.pk} is {state}; only a draft held at its deadline, or rejected, can be "
+                                "opened again")
+        if issue.state == IssueState.REJECTED and (later := find_later(issue)):
+            raise ConflictError(f"issue {later.pk} ({later}) was made since this one was rejected, and may hold its stories; "
+                                "reject that first")
         if Edition.objects.filter(issue=issue).exists():
             raise ConflictError(f"issue {issue.pk} was approved and missed its start: give it another hour, send it all the same, "
                                 "or keep it approved and withdraw the approval")
@@ -132,7 +146,9 @@ def reopen(issue_id: int, *, editor: Editor, revision: int) -> Issue:
     return issue
 
 
-def waive(issue_id: int, *, editor: Editor, revision: int, placement_id: int, text: str, reason: str) -> Waiver:
+def waive(
+    issue_id: int, *, editor: Editor, revision: int, placement_id: int, text: str, reason: str, seen: str = ""
+) -> Waiver:
     """Let a headline or a sentence stand with claims that no source has, for a reason that is kept for good.
 
     The waiver covers exactly `text` with the doubts there are now. Raises BroadsheetError if the reason is too short or
@@ -142,8 +158,8 @@ def waive(issue_id: int, *, editor: Editor, revision: int, placement_id: int, te
     if len(reason) < REASON_LEAST:
         raise BroadsheetError(f"say in {REASON_LEAST} characters or more why this may stand without a source")
     _check_length("reason", reason, NOTE_LENGTH)
-    with open_draft(issue_id, editor, revision, "waive") as (issue, detail):
-        placement = _find_placement(issue, placement_id)
+    with open_draft(issue_id, editor, revision, "waive", row=f"story {placement_id}", seen=seen) as (issue, detail):
+        placement = find_placement(issue, placement_id)
         found = next((one for one in read_evidence(placement) if one.sentence.text == text and one.blocks), None)
         if found is None:
             raise ConflictError("there is nothing to waive in these words as they stand now; read the story again")
@@ -151,6 +167,19 @@ def waive(issue_id: int, *, editor: Editor, revision: int, placement_id: int, te
         waiver = Waiver.objects.create(placement=placement, text=text, doubts=doubts, reason=reason, made_by=editor)
         detail.update(placement=placement.pk, story=placement.story_id, text=text, doubts=doubts, reason=reason)
     return waiver
+
+
+def unwaive(issue_id: int, *, editor: Editor, revision: int, placement_id: int, waiver_id: int, seen: str = "") -> Issue:
+    """Take a waiver back: the words it covered need a source again. It is kept, as withdrawn. Raises NotFoundError."""
+    with open_draft(issue_id, editor, revision, "unwaive", row=f"story {placement_id}", seen=seen) as (issue, detail):
+        placement = find_placement(issue, placement_id)
+        waiver = placement.waivers.filter(pk=waiver_id, withdrawn=None).first()
+        if waiver is None:
+            raise NotFoundError(f"this story has no waiver {waiver_id} in force")
+        waiver.withdrawn = timezone.now()
+        waiver.save(update_fields=["withdrawn"])
+        detail.update(placement=placement.pk, story=placement.story_id, waiver=waiver.pk, text=waiver.text, reason=waiver.reason)
+    return issue
 
 
 def pull_in(issue_id: int, *, editor: Editor, revision: int, story_id: int) -> Issue:
@@ -174,10 +203,10 @@ def pull_in(issue_id: int, *, editor: Editor, revision: int, story_id: int) -> I
     return issue
 
 
-def renew(issue_id: int, *, editor: Editor, revision: int, placement_id: int) -> Issue:
+def renew(issue_id: int, *, editor: Editor, revision: int, placement_id: int, seen: str = "") -> Issue:
     """Give a placed story the headline, summary and sources that the machine has for it now; an editor's words go."""
-    with open_draft(issue_id, editor, revision, "renew") as (issue, detail):
-        placement = _find_placement(issue, placement_id)
+    with open_draft(issue_id, editor, revision, "renew", row=f"story {placement_id}", seen=seen) as (issue, detail):
+        placement = find_placement(issue, placement_id)
         detail.update(placement=placement.pk, story=placement.story_id,
                       before={"headline": placement.headline, "summary": placement.summary})
         _take_words(placement, _word(issue, _find_story(placement.story_id), ()))
@@ -191,11 +220,10 @@ def _check_length(what: str, text: str, most: int) -> None:
         raise BroadsheetError(f"the {what} has {len(text)} characters; shorten it to {most} or fewer")
 
 
-def _find_placement(issue: Issue, placement_id: int) -> Placement:
-    placement = issue.placements.filter(pk=placement_id).first()
-    if placement is None:
-        raise NotFoundError(f"issue {issue.pk} has no story placed under number {placement_id}")
-    return placement
+def _says(placement_id: int, headline: str, summary: str) -> bool:
+    """Whether the placement has these words already: nothing is saved twice by itself."""
+    placement = Placement.objects.filter(pk=placement_id).first()
+    return placement is not None and (placement.headline, clean_line(placement.summary)) == (headline, summary)
 
 
 def _find_story(story_id: int) -> Story:

@@ -114,10 +114,10 @@ def _is_gone(row: Mapping[str, Any], articles: Articles) -> bool:
 
 
 def _find_waiver(checked: Checked, waivers: Sequence[Waiver]) -> Waiver | None:
-    """The newest waiver of exactly these words whose doubts include all that there are now."""
+    """The newest waiver in force of exactly these words whose doubts include all that there are now."""
     serious = {(claim.kind, claim.text) for claim in checked.serious}
     for waiver in sorted(waivers, key=lambda waiver: waiver.pk, reverse=True):
-        if serious and waiver.text == checked.sentence.text and serious <= {
+        if serious and waiver.withdrawn is None and waiver.text == checked.sentence.text and serious <= {
                 (doubt["kind"], doubt["text"]) for doubt in waiver.doubts}:
             return waiver
     return None

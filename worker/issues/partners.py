@@ -32,11 +32,14 @@ def add_block(
 
 
 def edit_block(
-    issue_id: int, *, editor: Editor, revision: int, block_id: int, partner: str, headline: str, text: str, url: str
+    issue_id: int, *, editor: Editor, revision: int, block_id: int, partner: str, headline: str, text: str, url: str,
+    seen: str = "",
 ) -> PartnerBlock:
-    """Change a partner's content. Raises what `add_block` does, and NotFoundError."""
+    """Change a partner's content; `seen` is its mark as it was shown (`changes.partner_mark`). Raises what `add_block` does, and
+    NotFoundError."""
     words = _check_words(partner, headline, text, url)
-    with open_draft(issue_id, editor, revision, "edit partner block", follow=False) as (issue, detail):
+    with open_draft(issue_id, editor, revision, "edit partner block", follow=False, row=f"partner {block_id}",
+                    seen=seen) as (issue, detail):
         block = _find_block(issue, block_id)
         detail.update(block=block.pk, before={name: getattr(block, name) for name in words}, after=words)
         for name, value in words.items():
@@ -46,9 +49,10 @@ def edit_block(
     return block
 
 
-def remove_block(issue_id: int, *, editor: Editor, revision: int, block_id: int) -> Issue:
+def remove_block(issue_id: int, *, editor: Editor, revision: int, block_id: int, seen: str = "") -> Issue:
     """Take a partner's content out of the draft; the audit log keeps its words. Raises ConflictError, NotFoundError."""
-    with open_draft(issue_id, editor, revision, "remove partner block", follow=False) as (issue, detail):
+    with open_draft(issue_id, editor, revision, "remove partner block", follow=False, row=f"partner {block_id}",
+                    seen=seen) as (issue, detail):
         block = _find_block(issue, block_id)
         detail.update(block=block.pk, before={name: getattr(block, name) for name in ("partner", "headline", "text", "url")})
         block.delete()

@@ -8,50 +8,76 @@ from django.db import transaction
 
 from worker import editorial
 from worker.errors import ConflictError
+from worker.issues.changes import check_seen, find_open_runs, keep_change
 from worker.issues.find import lock_issue
+from worker.issues.labels import name_row
+from worker.issues.places import keep_pinned
+from worker.issues.snapshot import take_snapshot
 from worker.issues.subject import compose_preheader, compose_subject
-from worker.storage.models import AuditEntry, Editor, Issue, IssueState, Placement, Section
+from worker.storage.models import AuditEntry, Change, Editor, Issue, IssueState, Placement, Section
 
 STATE_WORDS = {
     IssueState.DRAFT: "still a draft", IssueState.APPROVED: "approved; withdraw the approval first",
     IssueState.SENDING: "on its way to readers", IssueState.SENT: "sent", IssueState.REJECTED: "rejected",
     IssueState.CANCELLED: "cancelled", IssueState.HELD: "held; open it again first",
 }
+BY_HAND = ("move", "section")  # these alone move a pinned story
 
 
 @contextmanager
 def open_draft(
-    issue_id: int, editor: Editor, revision: int, action: str, *, follow: bool = True
+    issue_id: int, editor: Editor, revision: int, action: str, *, follow: bool = True, row: str = "", seen: str = "",
+    auto: bool = False,
 ) -> Iterator[tuple[Issue, dict[str, Any]]]:
     """Lock the draft for one change (`change_issue`); nothing is kept on an error.
 
-    Raises ConflictError if the issue is no draft, or not at the revision the editor saw.
+    Raises ConflictError if the issue is no draft, or not at the revision the editor saw, unless the one row that is changed
+    (`row`, as Change.row) still bears the mark `seen`.
     """
     with transaction.atomic():
         issue = lock_issue(issue_id)
-        if issue.state != IssueState.DRAFT:
-            raise ConflictError(f"issue {issue.pk} is {STATE_WORDS[IssueState(issue.state)]}, so it cannot be changed")
-        check_revision(issue, revision)
-        with change_issue(issue, editor, action, follow=follow) as detail:
+        check_draft(issue)
+        check_seen(issue, revision, row, seen)
+        with change_issue(issue, editor, action, follow=follow, auto=auto) as detail:
             yield issue, detail
 
 
 @contextmanager
-def change_issue(issue: Issue, editor: Editor, action: str, *, follow: bool = True) -> Iterator[dict[str, Any]]:
-    """Let a locked issue be changed, then renumber, count the revision and record it with the details put into what is
-    yielded.
+def change_issue(
+    issue: Issue, editor: Editor, action: str, *, follow: bool = True, auto: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Let a locked issue be changed, then renumber, count the revision, and record it with the details put into what is
+    yielded: in the audit log, and as a change that can be undone.
 
-    `follow`: a subject and preheader nobody wrote by hand follow the first headlines.
+    `follow`: a subject and preheader nobody wrote by hand follow the first headlines. `auto`: it saves itself while the editor
+    goes on writing; the audit log gets the first of a run of these and, when the editor saves or does another thing, the last.
     """
-    before = _compose_titles(issue) if follow else None
+    before = take_snapshot(issue)
+    titles = _compose_titles(issue) if follow else None
     detail: dict[str, Any] = {}
     yield detail
+    keep_pinned(issue, before, detail["placement"] if action in BY_HAND else None)
     _assign_sections(issue)
-    if before is not None:
-        _follow_headlines(issue, before)
+    if titles is not None:
+        _follow_headlines(issue, titles)
+    close_runs(issue, find_open_runs(issue, editor, but=name_row(detail, action)))
     issue.revision += 1
     issue.save()
-    record(editor, action, issue, detail)
+    run = keep_change(issue, editor, action, detail, before, auto=auto)
+    if run is None:
+        record(editor, action, issue, {**detail, "saved by itself": True} if auto else detail)
+    elif not auto:
+        record(editor, action, issue, {**detail, "before": _read_words(run, run.before)})
+
+
+def close_runs(issue: Issue, runs: Sequence[Change]) -> None:
+    """End runs of changes that saved themselves: the audit log gets what each began from and came to."""
+    for run in runs:
+        run.running = False
+        run.save(update_fields=["running"])
+        if run.editor is not None and run.undone_at is None:
+            words = {"row": run.row, "before": _read_words(run, run.before), "after": _read_words(run, run.after)}
+            record(run.editor, run.action, issue, {**words, "saved by itself": True})
 
 
 def record(editor: Editor, action: str, issue: Issue, detail: dict[str, Any]) -> None:
@@ -60,11 +86,21 @@ def record(editor: Editor, action: str, issue: Issue, detail: dict[str, Any]) ->
     AuditEntry.objects.create(actor=editor.email, action=action, subject=f"issue {issue.pk}", detail=detail)
 
 
-def check_revision(issue: Issue, revision: int) -> None:
-    """Raise ConflictError unless the issue is at `revision`."""
-    if issue.revision != revision:
-        raise ConflictError(f"issue {issue.pk} was changed meanwhile (it is at revision {issue.revision}, you saw "
-                            f"{revision}); read it again, then make your change")
+def check_draft(issue: Issue) -> None:
+    """Raise ConflictError unless the issue may be changed."""
+    if issue.state != IssueState.DRAFT:
+        raise ConflictError(f"issue {issue.pk} is {STATE_WORDS[IssueState(issue.state)]}, so it cannot be changed")
+
+
+def count_tops(issue: Issue) -> int:
+    """Return how many top stories the issue has room for."""
+    return editorial.load().newsletter(issue.newsletter).top_stories if issue.tops is None else issue.tops
+
+
+def _read_words(run: Change, part: dict[str, Any]) -> dict[str, Any]:
+    kind, _, pk = run.row.partition(" ")
+    values = part.get("issue", {}) if kind == "titles" else part.get("placements", {}).get(pk) or {}
+    return {name: values[name] for name in ("headline", "summary", "subject", "preheader") if name in values}
 
 
 def _live(issue: Issue) -> Sequence[Placement]:
@@ -73,7 +109,7 @@ def _live(issue: Issue) -> Sequence[Placement]:
 
 def _assign_sections(issue: Issue) -> None:
     """Let sections follow the order: the first is the lead, the next `top_stories` top, the rest short."""
-    top = editorial.load().newsletter(issue.newsletter).top_stories
+    top = count_tops(issue)
     live = _live(issue)
     for index, placement in enumerate(live):
         placement.section = Section.LEAD if index == 0 else Section.TOP if index <= top else Section.SHORT

@@ -1,6 +1,7 @@
 """Two wordings in, what changed from one to the other out: paragraph by paragraph, and in each word by word. Pure."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -11,14 +12,13 @@ from typing import Literal
 import nh3
 
 from worker.readers.terms import TAGS, render_wording
+from worker.wordwise import cut_words, mark, weave
 
 _HEADS = ("h1", "h2", "h3", "h4")
 _BLOCKS = (*_HEADS, "p", "li", "tr")
 _INLINE = ("a", "strong", "em", "code")
 _ALIKE = 0.45  # of their words, for two paragraphs to be one that was changed; below it the old one went and a new one came
 _LEAD = 4  # words before the first change, when a changed paragraph is quoted
-_WORD = re.compile(r"\s+|\w(?:[\w'’.-]*\w)?|[^\w\s]")  # a sign of its own, so that "free." and "free," are one word
-_SIGNS = {"ins": "Added: ", "del": "Taken out: "}  # for who hears the page: the colours say it to everybody else
 Change = Literal["same", "changed", "added", "gone"]
 
 
@@ -38,7 +38,7 @@ class _Block:
         return _read(self.tokens)
 
 
-def _read(tokens: list[str]) -> str:
+def _read(tokens: Sequence[str]) -> str:
     """Return tokens as plain text."""
     return unescape(" ".join("".join(token for token in tokens if not token.startswith("<")).split()))
 
@@ -97,8 +97,8 @@ class _Cutter(HTMLParser):
             self._open = False
 
     def handle_data(self, data: str) -> None:
-        for word in _WORD.findall(data):
-            self._add(" " if word.isspace() else escape(word, quote=False))
+        for token in cut_words(data):
+            self._add(token)
 
     def _add(self, token: str) -> None:
         if self._open:
@@ -157,50 +157,17 @@ def _strip_number(words: list[str]) -> list[str]:
 def _show(block: _Block, change: Change) -> Passage:
     if change == "same":
         return Passage(block.tag, change, _clean("".join(block.tokens)), "")
-    return Passage(block.tag, change, _clean(_mark("ins" if change == "added" else "del", block.tokens)), block.text)
+    return Passage(block.tag, change, _clean(mark("ins" if change == "added" else "del", block.tokens)), block.text)
 
 
 def _weave(old: _Block, new: _Block) -> Passage:
-    """Return the new block with the words that came and those that went in their places.
-
-    Only the new block's tags are kept, so that what opens also closes; a mark never spans one.
-    """
-    html: list[str] = []
-    gone: list[str] = []
-    came: list[str] = []
-    first: int | None = None  # the place of the first change in the new block
-    for kind, i, j, k, m in SequenceMatcher(None, old.tokens, new.tokens, autojunk=False).get_opcodes():
-        if kind == "equal":
-            html += new.tokens[k:m]
-            continue
-        html.append(_mark("del", [token for token in old.tokens[i:j] if not token.startswith("<")]))
-        html.append(_mark("ins", new.tokens[k:m]))
-        gone += old.tokens[i:j]
-        came += new.tokens[k:m]
-        first = k if first is None else first
-    start = max(0, (first or 0) - 2 * _LEAD)  # with the spaces between them
+    """Return the new block with the words that came and those that went in their places."""
+    woven = weave(old.tokens, new.tokens)
+    start = max(0, (woven.first or 0) - 2 * _LEAD)  # with the spaces between them
     words = ("… " if _read(new.tokens[:start]) else "") + _read(new.tokens[start:])
-    if not _read(came):
-        words = f"without “{_read(gone)}”"
-    return Passage(new.tag, "changed", _clean("".join(html)), words)
-
-
-def _mark(tag: str, tokens: list[str]) -> str:
-    """Return the tokens with each run of words between two tags marked as added or taken out."""
-    html: list[str] = []
-    run: list[str] = []
-    for token in [*tokens, ""]:
-        if token and not token.startswith("<"):
-            run.append(token)
-            continue
-        words = "".join(run)
-        if words.strip():
-            html.append(f'<{tag}><span class="sr">[{_SIGNS[tag]}</span>{words}<span class="sr">]</span></{tag}>')
-        elif tag == "ins":
-            html.append(words)
-        html.append(token)
-        run = []
-    return "".join(html)
+    if not _read(woven.came):
+        words = f"without “{_read(woven.gone)}”"
+    return Passage(new.tag, "changed", _clean(woven.html), words)
 
 
 def _clean(html: str) -> str:

@@ -33,8 +33,9 @@ class Regrouping:
 
 
 @transaction.atomic
-def merge_stories(story_ids: Collection[int], editor: Editor) -> Regrouping:
-    """Make one story of several: the one that readers have had, else one placed in an issue, else the oldest, goes on.
+def merge_stories(story_ids: Collection[int], editor: Editor, *, into: int | None = None) -> Regrouping:
+    """Make one story of several: the one that readers have had, else `into`, else one placed in an issue, else the oldest, goes
+    on.
 
     An earlier ruling that two of its items are different events is overruled. Raises NotFoundError, ConflictError if
     one of them was merged meanwhile, BroadsheetError for fewer than two.
@@ -42,7 +43,7 @@ def merge_stories(story_ids: Collection[int], editor: Editor) -> Regrouping:
     if len(set(story_ids)) < 2:
         raise BroadsheetError("choose at least two stories to merge")
     stories, items = _lock(story_ids)
-    kept = _choose_kept(stories)
+    kept = _choose_kept(stories, into)
     gone = [story for story in stories if story.pk != kept.pk]
     moved = {story.pk: [item.pk for item in items if item.story_id == story.pk] for story in gone}
     ids = {item.pk for item in items}
@@ -63,8 +64,10 @@ def merge_stories(story_ids: Collection[int], editor: Editor) -> Regrouping:
 
 
 @transaction.atomic
-def split_story(story_id: int, item_ids: Collection[int], editor: Editor) -> Regrouping:
+def split_story(story_id: int, item_ids: Collection[int], editor: Editor, *, again: int | None = None) -> Regrouping:
     """Make a story of its own of some items, copies with what they repeat; the number stays with what readers have had.
+
+    `again` is the number that the new story had before the split was undone: it comes back under that.
 
     Earlier rulings that tie the two parts are overruled. Raises NotFoundError, ConflictError if the story was merged
     or an item has left it, BroadsheetError if nothing or everything is chosen.
@@ -88,7 +91,10 @@ def split_story(story_id: int, item_ids: Collection[int], editor: Editor) -> Reg
     parts = [chosen, *(group & rest for group in _connect(tied))]
     joined = {_pair(min(part), pk) for part in parts for pk in part if pk != min(part)} - tied
     before = [*_rule(between, False, editor), *_rule(joined, True, editor)]
-    new = Story.objects.create(first_at=story.first_at, last_at=story.last_at)
+    had = Story.objects.filter(pk=again, state=StoryState.MERGED, merged_into=story).first() if again else None
+    new = had or Story(first_at=story.first_at, last_at=story.last_at)
+    new.state, new.merged_into = StoryState.OPEN, None
+    new.save()
     Item.objects.filter(pk__in=leaving).update(story=new)
     _reopen([story.pk, new.pk])
     detail = {"from": story.pk, "into": new.pk, "items": sorted(leaving), "rulings": before}
@@ -126,6 +132,25 @@ def undo_ruling(entry_id: int, editor: Editor) -> Regrouping:
     return _record(UNDO[entry.action], editor, touched[0], tuple(touched[1:]), 0, {"entry": entry.pk})
 
 
+@transaction.atomic
+def redo_ruling(entry_id: int, editor: Editor) -> Regrouping:
+    """Do a merge or a split again that was undone, by its audit entry; every story has its old number.
+
+    Raises NotFoundError, ConflictError if the stories have moved on so far that it would come out otherwise.
+    """
+    entry = AuditEntry.objects.filter(pk=entry_id, action__in=UNDO).first()
+    if entry is None:
+        raise NotFoundError(f"there is no merge or split under number {entry_id}; the audit log lists them")
+    first, *others = find_touched(entry)
+    if entry.action == MERGE:
+        done = merge_stories([first, *others], editor, into=first)
+    else:
+        done = split_story(first, entry.detail["items"], editor, again=others[0])
+    if (done.story_id, set(done.others)) != (first, set(others)):
+        raise ConflictError(f"story {first} has moved on since; {entry.action.split()[0]} it on its page")
+    return done
+
+
 def read_links(item_ids: Iterable[int]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Return the pairs ruled together and the pairs ruled apart in which one of the items stands, as `Grouper` takes them."""
     ids = list(item_ids)
@@ -156,11 +181,11 @@ def _lock(story_ids: Collection[int], *, merged_too: bool = False) -> tuple[list
     return stories, list(Item.objects.filter(story__in=ids).defer("summary").order_by("at", "pk"))
 
 
-def _choose_kept(stories: Sequence[Story]) -> Story:
+def _choose_kept(stories: Sequence[Story], into: int | None) -> Story:
     placed = Placement.objects.filter(story__in=stories, dropped=False).values_list("story", "issue__started_at")
     had = {story for story, started_at in placed if started_at}
     held = {story for story, _ in placed}
-    return min(stories, key=lambda story: (story.pk not in had, story.pk not in held, story.first_at, story.pk))
+    return min(stories, key=lambda story: (story.pk not in had, story.pk != into, story.pk not in held, story.first_at, story.pk))
 
 
 def _readers_had(story: Story, item_ids: Collection[int]) -> int:

@@ -20,6 +20,8 @@ RULES = {
     "export-readers": "approver", "undelivered": "editor", "export-undelivered": "approver", "settle": "approver",
     "schedule": "approver", "unschedule": "approver", "pause": "approver", "test-mail": "editor",
     "test-link": "anyone",
+    "undo": "editor", "redo": "editor", "pin": "editor", "section": "editor", "merge-into": "editor", "split-off": "editor",
+    "lead-outlet": "editor", "unwaive": "editor", "company": "viewer", "differences": "viewer",
 }
 KEPT_FROM_VISITORS = sorted(name for name, rule in RULES.items() if rule != "anyone")
 FOR_APPROVERS = sorted(name for name, rule in RULES.items() if rule == "approver")

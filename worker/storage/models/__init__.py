@@ -12,6 +12,7 @@ from worker.storage.models.delivery import (
     ProviderEvent,
 )
 from worker.storage.models.editors import Editor, Role
+from worker.storage.models.history import Change, Visit
 from worker.storage.models.issues import (
     Correction,
     Edition,
@@ -54,6 +55,7 @@ from worker.storage.models.readers import (
 __all__ = [
     "OPENED",
     "AuditEntry",
+    "Change",
     "Consent",
     "ConsentAction",
     "Correction",
@@ -94,5 +96,6 @@ __all__ = [
     "Suppression",
     "Terms",
     "Thread",
+    "Visit",
     "Waiver",
 ]

@@ -48,6 +48,7 @@ class Issue(models.Model):
     subject = models.CharField(max_length=200)
     preheader = models.CharField(max_length=200, blank=True)
     note = models.TextField(blank=True)  # why it was rejected, held or cancelled
+    tops = models.PositiveSmallIntegerField(null=True)  # how many top stories; null: as many as the newsletter's top_stories
     left_out = models.JSONField(default=list, blank=True)  # [{"story", "headline", "reason"}] that drafting passed over
     revision = models.PositiveIntegerField(default=1)  # counts the editor's changes; edits name the one they saw
     drafted_at = models.DateTimeField(default=timezone.now)
@@ -86,6 +87,7 @@ class Placement(models.Model):
     section = models.CharField(max_length=5, choices=Section.choices)
     position = models.PositiveIntegerField()  # from 0, over the whole issue
     dropped = models.BooleanField(default=False)
+    pinned = models.BooleanField(default=False)  # it keeps its place, whatever becomes of the others
     headline = models.CharField(max_length=500)
     summary = models.TextField(blank=True)
     kind = models.CharField(max_length=6, choices=Kind.choices, default=Kind.NEW)
@@ -131,6 +133,7 @@ class Waiver(models.Model):
     reason = models.TextField()
     made_by = models.ForeignKey(Editor, on_delete=models.PROTECT, related_name="+")
     made_at = models.DateTimeField(default=timezone.now)
+    withdrawn = models.DateTimeField(null=True)  # when it was taken back; it covers nothing since
 
     def __str__(self) -> str:
         return self.text[:80]

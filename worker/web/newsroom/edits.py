@@ -1,16 +1,19 @@
 """An editor's form in, one change by the issues room and the issue as it then stands out. Refused text comes back."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from worker.errors import BroadsheetError, NotFoundError
+from worker.errors import BroadsheetError, ConflictError, NotFoundError
 from worker.issues import corrections, edit, partners
 from worker.web.errors import status_of
+from worker.web.newsroom.autosave import save_quietly, saves_itself
 from worker.web.newsroom.forms import (
     CorrectionForm,
     MoveForm,
@@ -18,8 +21,8 @@ from worker.web.newsroom.forms import (
     PlainForm,
     PullForm,
     RetitleForm,
-    RevisionForm,
     RewriteForm,
+    RowForm,
     WaiveForm,
 )
 from worker.web.newsroom.guards import editor_of, for_editors
@@ -50,7 +53,7 @@ def move(request: HttpRequest, issue_id: int, placement_id: int) -> HttpResponse
 @require_POST
 def drop(request: HttpRequest, issue_id: int, placement_id: int) -> HttpResponse:
     """Take a story out."""
-    return answer(request, issue_id, RevisionForm(request.POST), "drop", placement_id,
+    return answer(request, issue_id, RowForm(request.POST), "drop", placement_id,
                   lambda form: edit.drop(issue_id, editor=editor_of(request), placement_id=placement_id, **form))
 
 
@@ -58,7 +61,7 @@ def drop(request: HttpRequest, issue_id: int, placement_id: int) -> HttpResponse
 @require_POST
 def restore(request: HttpRequest, issue_id: int, placement_id: int) -> HttpResponse:
     """Put a dropped story back."""
-    return answer(request, issue_id, RevisionForm(request.POST), "restore", placement_id,
+    return answer(request, issue_id, RowForm(request.POST), "restore", placement_id,
                   lambda form: edit.restore(issue_id, editor=editor_of(request), placement_id=placement_id, **form))
 
 
@@ -66,7 +69,7 @@ def restore(request: HttpRequest, issue_id: int, placement_id: int) -> HttpRespo
 @require_POST
 def renew(request: HttpRequest, issue_id: int, placement_id: int) -> HttpResponse:
     """Take the words that the machine has for a story now."""
-    return answer(request, issue_id, RevisionForm(request.POST), "renew", placement_id,
+    return answer(request, issue_id, RowForm(request.POST), "renew", placement_id,
                   lambda form: edit.renew(issue_id, editor=editor_of(request), placement_id=placement_id, **form))
 
 
@@ -76,7 +79,7 @@ def waive(request: HttpRequest, issue_id: int, placement_id: int) -> HttpRespons
     """Let a sentence stand that no source bears out, for a reason."""
     return answer(request, issue_id, WaiveForm(request.POST), "waive", placement_id, lambda form: edit.waive(
         issue_id, editor=editor_of(request), placement_id=placement_id, revision=form["revision"], text=form["said"],
-        reason=form["reason"]))
+        reason=form["reason"], seen=form["seen"]))
 
 
 @for_editors
@@ -100,7 +103,7 @@ def retitle(request: HttpRequest, issue_id: int) -> HttpResponse:
 def add_partner(request: HttpRequest, issue_id: int) -> HttpResponse:
     """Put a partner's content into the issue."""
     return answer(request, issue_id, PartnerForm(request.POST), "add-partner", None,
-                  lambda form: partners.add_block(issue_id, editor=editor_of(request), **form))
+                  lambda form: partners.add_block(issue_id, editor=editor_of(request), **_without_mark(form)))
 
 
 @for_editors
@@ -115,7 +118,7 @@ def edit_partner(request: HttpRequest, issue_id: int, block_id: int) -> HttpResp
 @require_POST
 def remove_partner(request: HttpRequest, issue_id: int, block_id: int) -> HttpResponse:
     """Take a partner's content out."""
-    return answer(request, issue_id, RevisionForm(request.POST), "remove-partner", block_id,
+    return answer(request, issue_id, RowForm(request.POST), "remove-partner", block_id,
                   lambda form: partners.remove_block(issue_id, editor=editor_of(request), block_id=block_id, **form))
 
 
@@ -127,22 +130,35 @@ def correct(request: HttpRequest, issue_id: int) -> HttpResponse:
                   lambda form: corrections.record_correction(issue_id, editor=editor_of(request), **form))
 
 
+def _without_mark(form: dict[str, Any]) -> dict[str, Any]:
+    """What is new has none."""
+    return {name: value for name, value in form.items() if name != "seen"}
+
+
 def answer(
     request: HttpRequest, issue_id: int, form: PlainForm, name: str, row_id: int | None,
     change: Callable[[dict[str, Any]], object],
 ) -> HttpResponse:
-    """Check the form, make the change, and show the issue again; what was typed comes back if it was not saved."""
+    """Check the form, make the change, and show the issue again; what was typed comes back if it was not saved.
+
+    Words that `change` returns are shown as what was done. What saves itself is answered in JSON (newsroom.autosave).
+    """
+    if saves_itself(request):
+        return save_quietly(request, issue_id, form, name, row_id, change)
     kept = Kept(name, {key: request.POST.get(key, "") for key in form.fields}, row_id)
     if not form.is_valid():
         return show_issue(request, find_issue(issue_id), status=422, trouble=f"Not saved. {form.words()}", kept=kept)
     try:
-        change(form.cleaned_data)
+        done = change(form.cleaned_data)
     except NotFoundError:
         raise
     except BroadsheetError as error:
-        trouble = f"Not saved: {error}."
+        trouble, kept = f"Not saved: {error}.", replace(kept, clash=isinstance(error, ConflictError))
         return show_issue(request, find_issue(issue_id), status=status_of(error), trouble=trouble, kept=kept)
+    said = done if isinstance(done, str) else ""
     if getattr(request, "htmx", False):
-        return show_issue(request, find_issue(issue_id))
+        return show_issue(request, find_issue(issue_id), said=said)
+    if said:
+        messages.success(request, said)
     anchor = _ANCHORS.get(name) or (f"#story-{row_id}" if row_id else "#decision")
     return redirect(reverse("desk:issue", args=[issue_id]) + anchor)

@@ -7,6 +7,7 @@ from django import forms
 from worker.issues import partners
 from worker.issues.corrections import CORRECTION_LENGTH
 from worker.issues.edit import HEADLINE_LENGTH, NOTE_LENGTH, REASON_LEAST, SUBJECT_LIMIT, SUMMARY_LENGTH
+from worker.storage.models import Section
 
 
 class PlainForm(forms.Form):
@@ -67,8 +68,16 @@ class RevisionForm(PlainForm):
     revision = forms.IntegerField(min_value=0)
 
 
-class RewriteForm(RevisionForm):
-    """The words of one story in an issue."""
+class RowForm(RevisionForm):
+    """An edit of one row names its mark too, so that what others change elsewhere in the issue does not send it back."""
+
+    seen = forms.CharField(required=False, max_length=40)
+
+
+class RewriteForm(RowForm):
+    """The words of one story in an issue; `auto` if they save themselves."""
+
+    auto = forms.BooleanField(required=False)
 
     headline = LineField(label="Headline", max_length=HEADLINE_LENGTH)
     summary = forms.CharField(label="Summary", max_length=SUMMARY_LENGTH, required=False)
@@ -80,7 +89,7 @@ class MoveForm(RevisionForm):
     to = forms.IntegerField(label="Place", min_value=1, max_value=1000)
 
 
-class WaiveForm(RevisionForm):
+class WaiveForm(RowForm):
     """The words of a headline or a sentence exactly as the page shows them, and why they may stand without a source."""
 
     said = forms.CharField(label="Sentence", max_length=SUMMARY_LENGTH, strip=False)
@@ -119,14 +128,16 @@ class SplitForm(PlainForm):
         return {**given, "items": set(given.get("item") or ())}
 
 
-class RetitleForm(RevisionForm):
-    """The mail's subject and the line that mail programs show after it."""
+class RetitleForm(RowForm):
+    """The mail's subject and the line that mail programs show after it; `auto` if they save themselves."""
+
+    auto = forms.BooleanField(required=False)
 
     subject = LineField(label="Subject", max_length=SUBJECT_LIMIT)
     preheader = LineField(label="Preheader", max_length=SUBJECT_LIMIT, required=False)
 
 
-class PartnerForm(RevisionForm):
+class PartnerForm(RowForm):
     """A partner's content."""
 
     partner = LineField(label="Partner", max_length=300)
@@ -174,3 +185,39 @@ class CorrectionForm(PlainForm):
     """What was wrong in an issue that went out."""
 
     text = forms.CharField(label="Correction", max_length=CORRECTION_LENGTH)
+
+
+class PinForm(RowForm):
+    """Whether a story keeps its place."""
+
+    pinned = forms.TypedChoiceField(label="Pinned", choices=[("1", "yes"), ("0", "no")], coerce=lambda value: value == "1")
+
+
+class SectionForm(RevisionForm):
+    """Where in the issue a story is to stand."""
+
+    section = forms.TypedChoiceField(label="Section", choices=Section.choices, coerce=Section)
+
+
+class MergeIntoForm(RevisionForm):
+    """The story of the same issue that a story is merged into, by its placement."""
+
+    into = NumberField(label="Story")
+
+
+class SplitOffForm(RevisionForm):
+    """The reports of a placed story that are another event."""
+
+    item = NumbersField(label="Reports")
+
+
+class OutletForm(RowForm):
+    """Which of the outlets that a story names comes first, counted from 0."""
+
+    outlet = forms.IntegerField(label="Outlet", min_value=0, max_value=1000)
+
+
+class UnwaiveForm(RowForm):
+    """A waiver to take back."""
+
+    waiver = NumberField(label="Waiver")

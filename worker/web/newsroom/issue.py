@@ -21,6 +21,7 @@ LIMITS = {"headline": edit.HEADLINE_LENGTH, "summary": edit.SUMMARY_LENGTH, "sub
           "note": edit.NOTE_LENGTH, "correction": corrections.CORRECTION_LENGTH, "reason": edit.REASON_LEAST,
           "partner_headline": partners.HEADLINE_LENGTH, "partner_text": partners.TEXT_LENGTH, "partner_url": partners.URL_LENGTH}
 MARK_LENGTH = edit.SUMMARY_LENGTH
+OPEN_MOST = 100
 
 
 @for_viewers
@@ -33,23 +34,24 @@ def issue(request: HttpRequest, issue_id: int) -> HttpResponse:
 # An answer holds one masked token and no other secret, and Django pads what it packs: nothing to learn from its length.
 @gzip_page
 def show_issue(
-    request: HttpRequest, found: Issue, *, status: int = 200, trouble: str = "", kept: Kept | None = None
+    request: HttpRequest, found: Issue, *, status: int = 200, trouble: str = "", kept: Kept | None = None, said: str = ""
 ) -> HttpResponse:
-    """Answer with the issue as it stands now: the whole page, or for htmx its panes alone.
+    """Answer with the issue as it stands now: the whole page, or for htmx its panes alone. `said` is what was just done.
 
-    `?beside=12` asks for all but the stories pane, and of it what changes with the words of story 12: they are being
-    typed there, and must not be swapped away.
+    `?open=12` shows that story whole, wherever it stands; the script says in X-Open which are. `?inside=12` asks for what is
+    inside one alone, `?beside=12` for all but the stories pane, and what of it changes with the words of that story.
     """
-    sheet = read_sheet(found, editor=editor_of(request), trouble=trouble, kept=kept)
-    values = {"sheet": sheet, "issue": found, "limits": LIMITS, "here": "issue"}
-    beside = request.GET.get("beside", "")
-    if not getattr(request, "htmx", False):
-        template = "web/desk/issue.html"
-    elif beside:
-        template, values["story"] = "web/desk/_beside.html", sheet.find_story(beside)
-    else:
-        template = "web/desk/_panes.html"
-    return render(request, template, values, status=status)
+    asked = {name: request.GET.get(name, "") for name in ("open", "inside", "beside")}
+    opened = _read_numbers(",".join((request.headers.get("X-Open", ""), *asked.values())))
+    sheet = read_sheet(found, editor=editor_of(request), trouble=trouble, kept=kept, said=said, opened=opened)
+    values = {"sheet": sheet, "issue": found, "limits": LIMITS, "here": "issue", "opened": opened,
+              "story": sheet.find_story(asked["inside"] or asked["beside"])}
+    part = "issue" if not getattr(request, "htmx", False) else next((name for name in ("inside", "beside") if asked[name]), "panes")
+    return render(request, "web/desk/issue.html" if part == "issue" else f"web/desk/_{part}.html", values, status=status)
+
+
+def _read_numbers(text: str) -> set[int]:
+    return {int(number) for number in text.split(",")[:OPEN_MOST] if number.isascii() and number.isdecimal() and len(number) < 19}
 
 
 @for_viewers

@@ -1,17 +1,21 @@
 """An issue's placements in, each as the desk shows it out: its words with what bears them out, its outlets, why it is there."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
 from worker import editorial
+from worker.issues.changes import placement_mark
 from worker.issues.evidence import Articles, Checked, check_words, find_placements, read_evidence, read_story_articles
 from worker.issues.wording import clean_line, clean_url
 from worker.storage.models import Issue, Item, Kind, Placement, Section, StoryState, Waiver
 from worker.stories.summary import Claim, Sentence
+
+
+WHOLE = 20  # stories shown with all that is inside them; those after them are rows until one is opened: a page stays light
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Kept:
     form: str
     values: Mapping[str, str]
     row_id: int | None = None  # the placement's, or the partner block's
+    clash: bool = False  # somebody else changed the row meanwhile
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,19 @@ class StoryOnDesk:
     headline: str
     summary: str
     is_open: bool
+    mark: str = ""  # changes.placement_mark: forms send it back as "seen"
+    is_asked: bool = True  # it is one of the first, or was opened
+    reports: Sequence[tuple[int, Source]] = ()  # every report of the story, with its item's number: what can be split off
+
+    @property
+    def pinned(self) -> bool:
+        """Tell whether it keeps its place."""
+        return self.placement.pinned
+
+    @property
+    def waived(self) -> Sequence[Waiver]:
+        """The waivers in force, which can be taken back."""
+        return [waiver for waiver in self.waivers if waiver.withdrawn is None]
 
     @property
     def topics(self) -> Sequence[str]:
@@ -98,13 +116,20 @@ class StoryOnDesk:
         return self.is_open or self.blocking > 0 or any(one.is_open for one in (self.title, *self.evidence))
 
     @property
+    def is_whole(self) -> bool:
+        """Tell whether what is inside it is on the page; else it is a row that can be opened."""
+        return self.is_asked or self.starts_open
+
+    @property
     def is_short(self) -> bool:
         """A short item is its headline: its summary is not printed."""
         return self.placement.section == Section.SHORT
 
 
-def read_stories(issue: Issue, kept: Kept | None) -> tuple[list[StoryOnDesk], list[StoryOnDesk]]:
-    """Return what the issue prints, in order, and what was dropped."""
+def read_stories(
+    issue: Issue, kept: Kept | None, opened: Collection[int] = ()
+) -> tuple[list[StoryOnDesk], list[StoryOnDesk]]:
+    """Return what the issue prints, in order, and what was dropped. `opened` are placements to be shown whole."""
     placements = list(find_placements(issue))
     articles = read_story_articles([placement.story_id for placement in placements])
     checked = {placement.pk: read_evidence(placement, articles.get(placement.story_id, ())) for placement in placements}
@@ -113,7 +138,9 @@ def read_stories(issue: Issue, kept: Kept | None) -> tuple[list[StoryOnDesk], li
     dropped: list[StoryOnDesk] = []
     for placement in placements:
         shelf = dropped if placement.dropped else printed
-        shelf.append(_show(placement, len(shelf) + 1, checked[placement.pk], sources, kept))
+        story = _show(placement, len(shelf) + 1, checked[placement.pk], sources, kept)
+        shelf.append(replace(story, reports=_list_reports(articles.get(placement.story_id, ())),
+                             is_asked=story.place <= WHOLE or placement.pk in opened))
     return printed, dropped
 
 
@@ -153,6 +180,10 @@ def mark_doubts(text: str, doubts: Iterable[Claim]) -> list[Stretch]:
     return [stretch for stretch in [*stretches, Stretch(text[done:])] if stretch.text]
 
 
+def _list_reports(articles: Articles) -> list[tuple[int, Source]]:
+    return [(int(one.id), make_source(one.source or "", one.title, one.url, one.published)) for one in articles]
+
+
 def _show(
     placement: Placement, place: int, checked: Sequence[Checked], sources: Mapping[str, Source], kept: Kept | None
 ) -> StoryOnDesk:
@@ -163,7 +194,7 @@ def _show(
         placement=placement, place=place, sources=[_read_source(source) for source in placement.sources],
         title=shown[0], evidence=shown[1:], waivers=list(placement.waivers.all()), present=_read_present(placement, shown),
         headline=words["headline"] if words else placement.headline,
-        summary=words["summary"] if words else placement.summary, is_open=words is not None,
+        summary=words["summary"] if words else placement.summary, is_open=words is not None, mark=placement_mark(placement),
     )
 
 

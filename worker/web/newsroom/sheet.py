@@ -1,6 +1,6 @@
 """An issue in, everything its page at the desk shows out: stories with their sources, the proof, findings, readers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,6 +15,8 @@ from worker.delivery.schedule import is_unstarted
 from worker.delivery.standing import Standing, read_standing
 from worker.editorial import Newsletter
 from worker.errors import BroadsheetError, NotFoundError
+from worker.issues.changes import partner_mark, titles_mark
+from worker.issues.history import find_next, say_made
 from worker.issues.partners import list_partners
 from worker.issues.timetable import deadline
 from worker.press.preflight import Finding
@@ -46,6 +48,7 @@ class PartnerOnDesk:
     block: PartnerBlock | None
     values: Mapping[str, str]
     is_open: bool
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,10 @@ class Sheet:
     trouble: str = ""
     kept: Kept | None = None
     retitle: Mapping[str, str] = field(default_factory=dict)
+    said: str = ""  # what was just done, in words
+    undo_label: str = ""  # what undo would take back: "Ana dropped “…”"; "" if there is nothing
+    redo_label: str = ""
+    titles_mark: str = ""
 
     @property
     def can_edit(self) -> bool:
@@ -96,6 +103,16 @@ class Sheet:
     def blocking(self) -> int:
         """How many findings stand against approval."""
         return sum(finding.blocking and not finding.ok for finding in self.findings)
+
+    @property
+    def section_titles(self) -> Mapping[str, str]:
+        """The sections a story may stand in, by key."""
+        return SECTION_TITLES
+
+    @property
+    def others(self) -> Sequence[tuple[int, str]]:
+        """What a story may be merged into, by the placement's number; made once for all the forms that offer it."""
+        return [(story.placement.pk, story.placement.headline) for story in self.printed]
 
     @property
     def printed(self) -> Sequence[StoryOnDesk]:
@@ -164,6 +181,26 @@ class Sheet:
             return ()
         return [(key.capitalize(), self.kept.values[key]) for key in TYPED if self.kept.values.get(key)]
 
+    @property
+    def clash(self) -> Sequence[tuple[str, str, str]]:
+        """What a row says now that could not be saved, beside what was typed for it, as (label, theirs, yours)."""
+        if self.kept is None or not self.kept.clash:
+            return ()
+        now = self._read_row(self.kept)
+        return [(key.capitalize(), now[key], self.kept.values[key]) for key in TYPED
+                if key in now and key in self.kept.values and now[key] != self.kept.values[key]]
+
+    def _read_row(self, kept: Kept) -> Mapping[str, str]:
+        if kept.form == "retitle":
+            return {"subject": self.issue.subject, "preheader": self.issue.preheader}
+        if kept.form == "rewrite":
+            stories = [*(story for _, stories in self.sections for story in stories), *self.dropped]
+            placement = next((story.placement for story in stories if story.placement.pk == kept.row_id), None)
+            return {"headline": placement.headline, "summary": placement.summary} if placement else {}
+        block = next((one.block for one in self.partners if one.block and one.block.pk == kept.row_id), None)
+        names = ("partner", "headline", "text", "url")
+        return {name: getattr(block, name) for name in names} if block and kept.form == "edit-partner" else {}
+
     def _has_form(self, kept: Kept) -> bool:
         printed = self.printed
         if kept.form == "rewrite":
@@ -184,12 +221,14 @@ def find_issue(issue_id: int) -> Issue:
     return issue
 
 
-def read_sheet(issue: Issue, *, editor: Editor, trouble: str = "", kept: Kept | None = None) -> Sheet:
+def read_sheet(
+    issue: Issue, *, editor: Editor, trouble: str = "", kept: Kept | None = None, said: str = "", opened: Collection[int] = ()
+) -> Sheet:
     """Read all of it afresh. A proof that cannot be rendered is said on the page, which stays usable for mending it."""
     known = editorial.load()
     newsletter = known.newsletter(issue.newsletter)
     proof, proof_error, findings = _read_findings(issue)
-    printed, dropped = read_stories(issue, kept)
+    printed, dropped = read_stories(issue, kept, opened)
     standing = read_standing(issue.pk)
     audience = standing.audience if issue.started_at else count_audience(issue.newsletter, digest=issue.digest)
     edition = Edition.objects.select_related("approved_by").filter(issue=issue).first()
@@ -205,7 +244,8 @@ def read_sheet(issue: Issue, *, editor: Editor, trouble: str = "", kept: Kept | 
         topics=_list_topics(printed), measured=count_measured(issue.pk) if issue.started_at else None,
         start=_read_start(issue, newsletter, kept), unstarted=is_unstarted(issue), trouble=trouble, kept=kept,
         may_edit=editor.may_edit,
-        retitle=kept.values if kept and kept.form == "retitle" else titles,
+        retitle=kept.values if kept and kept.form == "retitle" else titles, said=said, titles_mark=titles_mark(issue),
+        undo_label=_say_next(issue, back=True), redo_label=_say_next(issue, back=False),
     )
 
 
@@ -220,6 +260,11 @@ def _read_start(issue: Issue, newsletter: Newsletter, kept: Kept | None) -> Star
     return Start(describe_hour(issue.send_at, issue.send_zone) if issue.send_at and is_set else "", values, zones)
 
 
+def _say_next(issue: Issue, *, back: bool) -> str:
+    """Only a draft's changes can be undone."""
+    return say_made(find_next(issue, back=back)) if issue.state == IssueState.DRAFT else ""
+
+
 def _read_findings(issue: Issue) -> tuple[Proof | None, str, list[Finding]]:
     try:
         proof, findings = read_proof(issue)
@@ -231,10 +276,11 @@ def _read_findings(issue: Issue) -> tuple[Proof | None, str, list[Finding]]:
 def _show_partner(block: PartnerBlock | None, kept: Kept | None) -> PartnerOnDesk:
     mine = kept is not None and (kept.form == "add-partner" if block is None else
                                  kept.form == "edit-partner" and kept.row_id == block.pk)
+    mark = partner_mark(block) if block else ""
     if kept is not None and mine:
-        return PartnerOnDesk(block, kept.values, True)
+        return PartnerOnDesk(block, kept.values, True, mark)
     names = ("partner", "headline", "text", "url")
-    return PartnerOnDesk(block, {name: getattr(block, name) if block else "" for name in names}, False)
+    return PartnerOnDesk(block, {name: getattr(block, name) if block else "" for name in names}, False, mark)
 
 
 def _list_topics(printed: Sequence[StoryOnDesk]) -> dict[str, str]:
