@@ -144,7 +144,8 @@ def _print_figures(times: dict[str, list[float]], page: str, files: int) -> int:
     kept = sent + files <= LIMIT_BYTES
     print(f"{'the page':44}{len(page.encode()):12,}{sent:12,}")
     print(f"{'its files':44}{files:12,}{files:12,}")
-    print(f"{'both':44}{len(page.encode()) + files:12,}{sent + files:12,}{f'{LIMIT_BYTES // 1000} KB ' + ('kept' if kept else 'MISSED'):>12}")
+    verdict = f"{LIMIT_BYTES // 1000} KB {'kept' if kept else 'MISSED'}"
+    print(f"{'both':44}{len(page.encode()) + files:12,}{sent + files:12,}{verdict:>14}")
     print(f"{'answer to an edit':44}{'':12}{answered:12,}\n")
     return 0 if good and kept else 1
 

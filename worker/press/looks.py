@@ -46,7 +46,8 @@ def mark_words(html: str, words: str) -> str:
         return html
     told = re.compile("".join(_SPELLINGS.get(char, re.escape(char)) for char in words.strip()))
     body = max(html.find("<body"), 0)
-    places = [found for found in told.finditer(html, body) if html.rfind("<", 0, found.start()) <= html.rfind(">", 0, found.start())]
+    places = [found for found in told.finditer(html, body)
+              if html.rfind("<", 0, found.start()) <= html.rfind(">", 0, found.start())]
     if not places:
         return html
     start, end = places[-1].span()

@@ -2,7 +2,7 @@
 
 import html as html_escapes
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -10,7 +10,7 @@ from django.conf import settings
 
 from worker.errors import BroadsheetError
 from worker.issues.corrections import printed_with
-from worker.issues.evidence import find_placements, read_evidence, read_story_articles
+from worker.issues.evidence import Articles, find_placements, read_evidence, read_story_articles
 from worker.issues.partners import list_partners
 from worker.issues.wording import clean_line, clean_url
 from worker.press.blocks import find_faults, fold, fold_plain, strip_marks
@@ -45,9 +45,13 @@ class _Forms:
     bare: Proof
 
 
-def check_proof(issue: Issue, proof: Proof) -> list[Finding]:
-    """Return every check's finding for `proof`, which must be of `issue` as its rows stand."""
-    placements = list(find_placements(issue))
+def check_proof(issue: Issue, proof: Proof, *, placements: Iterable[Placement] | None = None,
+                articles: Mapping[int, Articles] | None = None) -> list[Finding]:
+    """Return every check's finding for `proof`, which must be of `issue` as its rows stand.
+
+    `placements` and `articles` are the issue's, if they were read already (`find_placements`, `read_story_articles`).
+    """
+    placements = list(find_placements(issue) if placements is None else placements)
     live = [placement for placement in placements if not placement.dropped]
     dropped = [placement for placement in placements if placement.dropped]
     stories = [print_story(placement) for placement in live]
@@ -56,7 +60,8 @@ def check_proof(issue: Issue, proof: Proof) -> list[Finding]:
     return [
         *_check_stories(live), *_check_subject(proof), *_check_blocks(proof),
         *_check_size(forms.full), *_check_text(forms.full, stories), *_check_marks(forms), *_check_address(forms.bare),
-        *_check_syntax(forms.full, issue, stories, partners), *_check_dropped(forms.full, live, dropped), *_check_evidence(live),
+        *_check_syntax(forms.full, issue, stories, partners), *_check_dropped(forms.full, live, dropped),
+        *_check_evidence(live, articles),
         *_check_html(forms), *_check_partners(forms.full, partners), *_check_sources(live), *_check_repeats(issue, live),
         *_check_merged(live),
     ]
@@ -168,9 +173,10 @@ def _check_dropped(proof: Proof, live: list[Placement], dropped: list[Placement]
     yield from _judge("dropped stories", faults, f"{len(dropped)} dropped, none printed")
 
 
-def _check_evidence(live: list[Placement]) -> Iterator[Finding]:
+def _check_evidence(live: list[Placement], articles: Mapping[int, Articles] | None) -> Iterator[Finding]:
     """Every claim printed is in an item that its story has now, or was waived; a short item prints its headline alone."""
-    articles = read_story_articles([placement.story_id for placement in live])
+    if articles is None:
+        articles = read_story_articles([placement.story_id for placement in live])
     faults, rewritten, waived = [], [], 0
     for placement in live:
         checked = [one for one in read_evidence(placement, articles.get(placement.story_id, ()))

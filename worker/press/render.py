@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,12 +53,12 @@ def fill_values(content: IssueContent) -> dict[str, Any]:
             "postal_address": content.postal_address, "terms_url": content.terms_url, "light": LIGHT, "dark": DARK}
 
 
-def read_proof(issue: Issue) -> tuple[Proof, list[Finding]]:
-    """Return the edition's bytes and findings if the issue was approved, else the draft's as they are now."""
+def read_proof(issue: Issue, check: Callable[[Issue, Proof], list[Finding]] = check_proof) -> tuple[Proof, list[Finding]]:
+    """Return the edition's bytes and findings if the issue was approved, else the draft's as they are now, by `check`."""
     edition = Edition.objects.filter(issue=issue).first()
     if edition is None:
         proof = render_proof(issue)
-        return proof, check_proof(issue, proof)
+        return proof, check(issue, proof)
     return (Proof(edition.subject, edition.html, edition.text, edition.sha256),
             [Finding(**finding) for finding in edition.preflight])
 

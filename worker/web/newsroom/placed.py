@@ -14,7 +14,6 @@ from worker.issues.wording import clean_line, clean_url
 from worker.storage.models import Issue, Item, Kind, Placement, Section, StoryState, Waiver
 from worker.stories.summary import Claim, Sentence
 
-
 WHOLE = 20  # stories shown with all that is inside them; those after them are rows until one is opened: a page stays light
 
 
@@ -126,12 +125,25 @@ class StoryOnDesk:
         return self.placement.section == Section.SHORT
 
 
+@dataclass(frozen=True)
+class Material:
+    """An issue's placements and their stories' reports, read once for the page and for the preflight."""
+
+    placements: Sequence[Placement]
+    articles: Mapping[int, Articles]
+
+
+def read_material(issue: Issue) -> Material:
+    """Read them as they stand now."""
+    placements = list(find_placements(issue))
+    return Material(placements, read_story_articles([placement.story_id for placement in placements]))
+
+
 def read_stories(
-    issue: Issue, kept: Kept | None, opened: Collection[int] = ()
+    material: Material, kept: Kept | None, opened: Collection[int] = ()
 ) -> tuple[list[StoryOnDesk], list[StoryOnDesk]]:
     """Return what the issue prints, in order, and what was dropped. `opened` are placements to be shown whole."""
-    placements = list(find_placements(issue))
-    articles = read_story_articles([placement.story_id for placement in placements])
+    placements, articles = material.placements, material.articles
     checked = {placement.pk: read_evidence(placement, articles.get(placement.story_id, ())) for placement in placements}
     sources = read_sources(one.sentence for words in checked.values() for one in words)
     printed: list[StoryOnDesk] = []

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from django.conf import settings
 from django.utils import timezone
@@ -19,12 +20,12 @@ from worker.issues.changes import partner_mark, titles_mark
 from worker.issues.history import find_next, say_made
 from worker.issues.partners import list_partners
 from worker.issues.timetable import deadline
-from worker.press.preflight import Finding
+from worker.press.preflight import Finding, check_proof
 from worker.press.proof import Proof
 from worker.press.render import read_proof
 from worker.storage.models import Correction, Edition, Editor, Issue, IssueState, PartnerBlock
 from worker.web.newsroom.picture import Slice, draw_slices, write_looks
-from worker.web.newsroom.placed import Kept, StoryOnDesk, read_stories
+from worker.web.newsroom.placed import Kept, Material, StoryOnDesk, read_material, read_stories
 
 SECTION_TITLES = {"lead": "Lead", "top": "Top stories", "short": "In brief"}
 # Fields that hold an editor's own words.
@@ -227,8 +228,9 @@ def read_sheet(
     """Read all of it afresh. A proof that cannot be rendered is said on the page, which stays usable for mending it."""
     known = editorial.load()
     newsletter = known.newsletter(issue.newsletter)
-    proof, proof_error, findings = _read_findings(issue)
-    printed, dropped = read_stories(issue, kept, opened)
+    material = read_material(issue)
+    proof, proof_error, findings = _read_findings(issue, material)
+    printed, dropped = read_stories(material, kept, opened)
     standing = read_standing(issue.pk)
     audience = standing.audience if issue.started_at else count_audience(issue.newsletter, digest=issue.digest)
     edition = Edition.objects.select_related("approved_by").filter(issue=issue).first()
@@ -265,9 +267,10 @@ def _say_next(issue: Issue, *, back: bool) -> str:
     return say_made(find_next(issue, back=back)) if issue.state == IssueState.DRAFT else ""
 
 
-def _read_findings(issue: Issue) -> tuple[Proof | None, str, list[Finding]]:
+def _read_findings(issue: Issue, material: Material) -> tuple[Proof | None, str, list[Finding]]:
     try:
-        proof, findings = read_proof(issue)
+        check = partial(check_proof, placements=material.placements, articles=material.articles)
+        proof, findings = read_proof(issue, check)
     except BroadsheetError as error:
         return None, str(error), []
     return proof, "", findings

@@ -96,6 +96,30 @@
   }
   window.desk.showBoth = showBoth;
 
+  // A long issue's later stories are rows until they are opened; the server is told which are, and sends those whole.
+  document.addEventListener("htmx:configRequest", (event) => {
+    const open = [...panes.querySelectorAll("details.row[open]")].map((row) => row.id.slice("row-".length));
+    event.detail.headers["X-Open"] = open.slice(0, 90).join(",");
+  });
+  async function openStory(id) {
+    const row = document.getElementById("row-" + id);
+    row.open = true;
+    if (row.querySelector(".later")) await load(id);
+  }
+  const loads = new Map();
+  function load(id) {
+    if (!loads.has(id)) {
+      const asked = htmx.ajax("GET", panes.dataset.issue + "?inside=" + id, { target: "#inside-" + id, swap: "innerHTML" });
+      loads.set(id, asked.finally(() => loads.delete(id)));
+    }
+    return loads.get(id);
+  }
+  window.desk.openStory = openStory;
+  document.addEventListener("toggle", (event) => {
+    const row = event.target;
+    if (row.matches?.("details.row[open]") && row.querySelector(".later")) load(row.id.slice("row-".length));
+  }, true);
+
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.shouldSwap) keep(event.detail.requestConfig.elt, event.detail.xhr.status >= 400);
   });
@@ -141,5 +165,6 @@
     if (opens) document.getElementById(opens.dataset.opens).showModal();
   });
   document.addEventListener("desk:shown", tellTabs);
+  document.addEventListener("click", (event) => event.target.closest?.(".done, .news .close")?.remove());
   showPane();
 })();

@@ -6,6 +6,7 @@
   const current = () => document.activeElement?.closest("#placed > .story");
   const SWITCH = "desk-single-keys";
   let wanted = null; // { id, place }: where a story is on its way to
+  let onItsWay = false; // whether that request was sent
   let asked = null; // the place that the request on its way asks for
 
   // ---- to a place ----
@@ -25,13 +26,20 @@
     form.requestSubmit();
   }
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (asked === null || !event.detail.elt.id?.startsWith("move-")) return;
+    if (asked === null || !event.detail.requestConfig.elt.id?.startsWith("move-")) return;
     const story = wanted && document.getElementById(wanted.id);
     asked = null;
     if (!event.detail.successful || !story) { wanted = null; return; }
     window.desk.say("Now in place " + story.dataset.place + " of " + list().length + ".");
     story.scrollIntoView({ block: "nearest" });
     send(); // keys pressed meanwhile
+  });
+  // One change at a time: what was asked while another was on its way was let go of, and is asked again.
+  document.addEventListener("htmx:beforeSend", (event) => { onItsWay = event.detail.elt.id?.startsWith("move-") || false; });
+  document.addEventListener("desk:shown", () => {
+    if (asked === null || onItsWay) return;
+    asked = null;
+    send();
   });
 
   // ---- by drag: the handle follows fingers too, since it takes their gestures for itself ----
@@ -83,17 +91,18 @@
     story?.scrollIntoView({ block: "nearest" });
   };
   const step = (story, by) => focusOn(list()[list().indexOf(story) + by]);
+  const whole = (story, id) => story.querySelector(".later") ? window.desk.openStory(id) : null;
   const press = (id) => document.getElementById(id)?.click();
   const ACTIONS = {
     j: (story) => step(story, 1), ArrowDown: (story) => step(story, 1),
     k: (story) => step(story, -1), ArrowUp: (story) => step(story, -1),
-    e: (story, id) => {
-      story.querySelector("details.row").open = true;
+    e: async (story, id) => {
+      await window.desk.openStory(id);
       const fold = document.getElementById("edit-" + id);
       if (fold) { fold.open = true; document.getElementById("s-" + id).focus(); }
     },
-    d: (story, id) => { after = list().indexOf(story); press("drop-" + id); },
-    p: (story, id) => press("pin-" + id),
+    d: async (story, id) => { after = list().indexOf(story); await whole(story, id); press("drop-" + id); },
+    p: async (story, id) => { await whole(story, id); press("pin-" + id); },
     u: () => press("undo"),
     "?": () => document.getElementById("keys").showModal(),
   };

@@ -45,42 +45,41 @@
     const said = await answer.json().catch(() => ({}));
     if (answer.ok && said.revision) {
       fieldsOf(form).forEach((field, index) => { field.defaultValue = sent[index]; });
-      document.querySelectorAll("input[type=hidden][name=revision]").forEach((one) => { one.value = said.revision; });
-      if (said.mark !== undefined) document.querySelectorAll("input[type=hidden][name=mark]").forEach((one) => { one.value = said.mark; });
-      tell(form, "Saved at " + clock(said.saved_at));
+      goOn(form, said);
+      tell(form, isDirty(form) ? "Not saved yet" : "Saved at " + new Date().toLocaleTimeString("en-GB"));
       htmx.ajax("GET", issue + "?beside=" + form.dataset.autosave, { target: "#stories", swap: "none" });
-    } else if (answer.status === 409 && again) {
-      await compare(form, said.trouble);
+    } else if (said.theirs) {
+      await compare(form, said, again);
     } else {
       tell(form, said.trouble || "Not saved by itself (" + answer.status + "). Press Save.");
     }
   }
 
-  // The issue has moved on. If these words have not, they may be saved on top of it; else both are shown, and one chooses.
-  async function compare(form, trouble) {
-    const answer = await fetch(issue, { headers: { "HX-Request": "true" } }).catch(() => null);
-    const page = answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
-    const now = page?.getElementById(form.id);
-    if (!now) {
-      tell(form, trouble || "Not saved: this story is no longer in the issue. Your text is still here.");
-      return;
-    }
-    const theirs = fieldsOf(now).map(began);
-    const mine = fieldsOf(form);
-    form.elements.namedItem("revision").value = now.elements.namedItem("revision").value;
-    const changed = mine.filter((field, index) => theirs[index] !== began(field) && theirs[index] !== field.value);
-    if (!changed.length) {
-      await send(form, false);
-      return;
-    }
-    mine.forEach((field, index) => { if (changed.includes(field)) showBoth(field, theirs[index]); });
-    tell(form, "Not saved: somebody else saved other words meanwhile. Choose which stand.");
+  // The row's mark is what its next edit names. The page's revision goes along only if nobody else's change lies between.
+  function goOn(form, { revision, mark }) {
+    const shown = document.getElementById("shown");
+    (form.closest(".story") || form).querySelectorAll("input[name=seen]").forEach((one) => { one.value = mark; });
+    form.elements.namedItem("revision").value = revision;
+    if (revision > Number(shown.dataset.revision) + 1) return;
+    shown.dataset.revision = revision;
+    document.querySelectorAll("input[type=hidden][name=revision]").forEach((one) => { one.value = revision; });
   }
 
-  const clock = (at) => {
-    const moment = new Date(at);
-    return Number.isNaN(moment.getTime()) ? at : moment.toLocaleTimeString("en-GB");
-  };
+  // If these words are as they were when one began, they may be saved on top; else both are shown, and one chooses.
+  async function compare(form, said, again) {
+    const fields = fieldsOf(form);
+    const changed = fields.filter((field) => said.theirs[field.name] !== undefined && said.theirs[field.name] !== began(field)
+      && said.theirs[field.name] !== field.value);
+    goOn(form, said);
+    if (changed.length) {
+      changed.forEach((field) => showBoth(field, said.theirs[field.name]));
+      tell(form, "Not saved: somebody else saved other words meanwhile. Choose which stand.");
+    } else if (again) {
+      await send(form, false);
+    } else {
+      tell(form, said.trouble);
+    }
+  }
 
   // Whatever else is done goes on top of the words just written, never before them.
   document.addEventListener("htmx:confirm", (event) => {
@@ -103,4 +102,25 @@
       complain("Your last words were saved just now. Look at the issue again, then decide.");
     })();
   });
+
+  // Who else is here, and what they have changed since this page was shown; asked for while somebody looks at it.
+  const company = document.getElementById("company");
+  async function ask() {
+    if (document.hidden) return;
+    const form = document.activeElement?.closest("form[data-autosave]");
+    const doing = !form ? "" : form.dataset.autosave === "titles" ? "titles" : "story-" + form.dataset.autosave;
+    const had = company.querySelector("[name=had]")?.value || "";
+    const asked = new URLSearchParams({ revision: document.getElementById("shown").dataset.revision, doing, had });
+    const answer = await fetch(company.dataset.asks + "?" + asked).catch(() => null);
+    if (answer?.status === 200) company.innerHTML = await answer.text();
+  }
+  company.addEventListener("click", (event) => {
+    const show = event.target.closest(".news a");
+    if (!show) return;
+    event.preventDefault();
+    htmx.ajax("GET", issue, { target: "#stories", swap: "innerHTML" }).then(ask);
+  });
+  document.addEventListener("visibilitychange", ask);
+  setInterval(ask, 5000);
+  ask();
 })();
