@@ -17,6 +17,7 @@ BENCHES = {
     "gathering": "1,000 feeds, beside feedparser alone",
     "signup": "sign-up with everything on, beside a bare insert",
     "rendering": "a proof and a reader's copy",
+    "review": "the editors’ review screen with 200 candidate stories: time and bytes",
     "importing": "a million readers from a CSV, beside the database's own bulk load",
     "delivery": "hand-over by SMTP and SendGrid, beside Postfix's own client and three peers",
 }

@@ -16,7 +16,9 @@ def clean_line(text: str) -> str:
 
     The marks' host is taken apart, since delivery would put a reader's private link wherever it finds a mark.
     """
-    folded = " ".join("".join(char for char in text if char.isspace() or _is_printable(char)).split())
+    if not text.isprintable():  # nearly every line is: a page of the desk asks a thousand times
+        text = "".join(char for char in text if char.isspace() or _is_printable(char))
+    folded = " ".join(text.split())
     return re.sub(re.escape(PRIVATE_HOST), PRIVATE_HOST.replace(".", " "), folded, flags=re.IGNORECASE)
 
 
@@ -41,7 +43,7 @@ def clean_url(url: str) -> str:
     """Return `url` if a mail may link to it (http, https or mailto, printable, not a mark), else ""."""
     if not url or len(url) > 2000 or re.search(r"[\s<>\"`\\{}^\x00-\x20\x7f]", url) or PRIVATE_HOST in url.lower():
         return ""
-    if any(not _is_printable(char) for char in url):
+    if not url.isprintable() and any(not _is_printable(char) for char in url):
         return ""
     try:
         parts = urlsplit(url)

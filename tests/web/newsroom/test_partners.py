@@ -157,7 +157,8 @@ def test_the_proof_is_seen_as_one_reader_gets_it(editorial_file: Path, desk: Cli
     add(desk, issue)
     page = desk.get(f"/desk/issues/{issue.pk}/").text
     address = f"/desk/issues/{issue.pk}/proof"
-    assert f'href="{address}.html?of={render_proof(issue).sha256[:12]}&amp;partners=no" target="proof-mail"' in page
+    assert f'src="{address}.html?of={render_proof(issue).sha256[:12]}' in page
+    assert '<input type="radio" name="partners" id="partners-no" value="no">' in page
     assert "Chips and data centres alone" in page
     assert "Research alone" not in page  # no story of it
     for kind in ("html", "txt"):

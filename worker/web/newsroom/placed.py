@@ -1,6 +1,6 @@
 """An issue's placements in, each as the desk shows it out: its words with what bears them out, its outlets, why it is there."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,8 @@ from worker.issues.evidence import Articles, Checked, check_words, find_placemen
 from worker.issues.wording import clean_line, clean_url
 from worker.storage.models import Issue, Item, Kind, Placement, Section, StoryState, Waiver
 from worker.stories.summary import Claim, Sentence
+
+WHOLE = 20  # stories shown with all that is inside them; those after them are rows until one is opened: a page stays light
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class StoryOnDesk:
     summary: str
     is_open: bool
     mark: str = ""  # changes.placement_mark: forms send it back as "seen"
+    is_asked: bool = True  # it is one of the first, or was opened
     reports: Sequence[tuple[int, Source]] = ()  # every report of the story, with its item's number: what can be split off
 
     @property
@@ -103,15 +106,45 @@ class StoryOnDesk:
         return [name for key, (name, _) in editorial.READER_TOPICS.items() if key in self.placement.topics]
 
     @property
+    def blocking(self) -> int:
+        """How many of its printed sentences no source bears out and nobody waived."""
+        return sum(one.checked.blocks for one in (self.title, *(() if self.is_short else self.evidence)))
+
+    @property
+    def starts_open(self) -> bool:
+        """Tell whether there is something to do in it: words that were refused, or a sentence without a source."""
+        return self.is_open or self.blocking > 0 or any(one.is_open for one in (self.title, *self.evidence))
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether what is inside it is on the page; else it is a row that can be opened."""
+        return self.is_asked or self.starts_open
+
+    @property
     def is_short(self) -> bool:
         """A short item is its headline: its summary is not printed."""
         return self.placement.section == Section.SHORT
 
 
-def read_stories(issue: Issue, kept: Kept | None) -> tuple[list[StoryOnDesk], list[StoryOnDesk]]:
-    """Return what the issue prints, in order, and what was dropped."""
+@dataclass(frozen=True)
+class Material:
+    """An issue's placements and their stories' reports, read once for the page and for the preflight."""
+
+    placements: Sequence[Placement]
+    articles: Mapping[int, Articles]
+
+
+def read_material(issue: Issue) -> Material:
+    """Read them as they stand now."""
     placements = list(find_placements(issue))
-    articles = read_story_articles([placement.story_id for placement in placements])
+    return Material(placements, read_story_articles([placement.story_id for placement in placements]))
+
+
+def read_stories(
+    material: Material, kept: Kept | None, opened: Collection[int] = ()
+) -> tuple[list[StoryOnDesk], list[StoryOnDesk]]:
+    """Return what the issue prints, in order, and what was dropped. `opened` are placements to be shown whole."""
+    placements, articles = material.placements, material.articles
     checked = {placement.pk: read_evidence(placement, articles.get(placement.story_id, ())) for placement in placements}
     sources = read_sources(one.sentence for words in checked.values() for one in words)
     printed: list[StoryOnDesk] = []
@@ -119,7 +152,8 @@ def read_stories(issue: Issue, kept: Kept | None) -> tuple[list[StoryOnDesk], li
     for placement in placements:
         shelf = dropped if placement.dropped else printed
         story = _show(placement, len(shelf) + 1, checked[placement.pk], sources, kept)
-        shelf.append(replace(story, reports=_list_reports(articles.get(placement.story_id, ()))))
+        shelf.append(replace(story, reports=_list_reports(articles.get(placement.story_id, ())),
+                             is_asked=story.place <= WHOLE or placement.pk in opened))
     return printed, dropped
 
 

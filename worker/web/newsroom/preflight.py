@@ -19,8 +19,8 @@ from worker.web.newsroom.edits import answer
 from worker.web.newsroom.forms import LineField, RevisionForm
 from worker.web.newsroom.gatepane import part_findings
 from worker.web.newsroom.guards import editor_of, for_editors, for_viewers
-from worker.web.newsroom.issue import LIMITS, show_issue
-from worker.web.newsroom.sheet import find_issue, read_findings, read_sheet
+from worker.web.newsroom.issue import LIMITS, read_values, show_issue
+from worker.web.newsroom.sheet import find_issue, read_findings
 
 PATIENCE = 120  # seconds for which the pane looks again by itself after the button was pressed
 _URL_LENGTH = 2000
@@ -84,7 +84,7 @@ def _show_pane(request: HttpRequest, issue: Issue, *, since: int, was_blocked: s
     shown = {"issue": issue, "limits": LIMITS, "waiting": waiting, "since": since, "here": "issue"}
     gate = part_findings(read_findings(issue)[2])
     if was_blocked in ("0", "1") and bool(gate.against) != (was_blocked == "1"):  # the buttons beside it are another matter now
-        turned = render(request, "web/desk/_decision.html", {**shown, "sheet": read_sheet(issue)})
+        turned = render(request, "web/desk/_check.html", read_values(request, issue))
         turned["HX-Retarget"], turned["HX-Reswap"] = "#decision", "innerHTML"
         return turned
     return render(request, "web/desk/_preflight.html", {**shown, "gate": gate, "can_edit": is_draft})

@@ -1,16 +1,14 @@
 """An issue in, everything its page at the desk shows out: stories with their sources, the proof, findings, readers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.conf import settings
-from django.utils import timezone
 
 from worker import editorial
 from worker.delivery.gate import read_gate
 from worker.delivery.headcount import read_headcount
-from worker.delivery.hours import describe_hour, show_hour
 from worker.delivery.measuring import Measured, count_measured
 from worker.delivery.schedule import is_unstarted
 from worker.delivery.standing import Standing, read_standing
@@ -22,10 +20,11 @@ from worker.issues.partners import list_partners
 from worker.issues.timetable import deadline
 from worker.press.preflight import Finding
 from worker.press.proof import Proof
-from worker.storage.models import Correction, Edition, Issue, IssueState, PartnerBlock
+from worker.storage.models import Correction, Edition, Editor, Issue, IssueState, PartnerBlock
 from worker.web.newsroom.gatepane import Pane, part_findings
 from worker.web.newsroom.picture import Slice, draw_slices, write_looks
-from worker.web.newsroom.placed import Kept, StoryOnDesk, read_stories
+from worker.web.newsroom.placed import Kept, Material, StoryOnDesk, read_material, read_stories
+from worker.web.newsroom.starts import Start, read_start
 
 SECTION_TITLES = {"lead": "Lead", "top": "Top stories", "short": "In brief"}
 # Fields that hold an editor's own words.
@@ -53,15 +52,6 @@ class PartnerOnDesk:
 
 
 @dataclass(frozen=True)
-class Start:
-    """When an issue that has not started is to: in words ("": when somebody says so), and what stands in the form for it."""
-
-    words: str
-    values: Mapping[str, str]
-    zones: Sequence[str]
-
-
-@dataclass(frozen=True)
 class Sheet:
     """What templates/web/desk/issue.html needs."""
 
@@ -86,6 +76,7 @@ class Sheet:
     measured: Measured | None
     start: Start
     unstarted: bool
+    may_edit: bool
     trouble: str = ""
     kept: Kept | None = None
     retitle: Mapping[str, str] = field(default_factory=dict)
@@ -96,8 +87,32 @@ class Sheet:
 
     @property
     def can_edit(self) -> bool:
-        """Only a draft is edited."""
-        return self.issue.state == IssueState.DRAFT
+        """Only a draft is edited, and by those who may."""
+        return self.may_edit and self.issue.state == IssueState.DRAFT
+
+    @property
+    def blocking(self) -> int:
+        """How many findings stand against approval."""
+        return sum(finding.blocking and not finding.ok for finding in self.findings)
+
+    @property
+    def section_titles(self) -> Mapping[str, str]:
+        """The sections a story may stand in, by key."""
+        return SECTION_TITLES
+
+    @property
+    def others(self) -> Sequence[tuple[int, str]]:
+        """What a story may be merged into, by the placement's number; made once for all the forms that offer it."""
+        return [(story.placement.pk, story.placement.headline) for story in self.printed]
+
+    @property
+    def printed(self) -> Sequence[StoryOnDesk]:
+        """The stories of the issue, in order."""
+        return [story for _, stories in self.sections for story in stories]
+
+    def find_story(self, number: str) -> StoryOnDesk | None:
+        """Return the story that is placed under this number, if it is printed."""
+        return next((story for story in self.printed if str(story.placement.pk) == number), None)
 
     @property
     def started(self) -> bool:
@@ -178,7 +193,7 @@ class Sheet:
         return {name: getattr(block, name) for name in names} if block and kept.form == "edit-partner" else {}
 
     def _has_form(self, kept: Kept) -> bool:
-        printed = [story for _, stories in self.sections for story in stories]
+        printed = self.printed
         if kept.form == "rewrite":
             return self.can_edit and kept.row_id in [story.placement.pk for story in printed]
         if kept.form == "waive":
@@ -199,12 +214,15 @@ def find_issue(issue_id: int) -> Issue:
     return issue
 
 
-def read_sheet(issue: Issue, *, trouble: str = "", kept: Kept | None = None, said: str = "") -> Sheet:
+def read_sheet(
+    issue: Issue, *, editor: Editor, trouble: str = "", kept: Kept | None = None, said: str = "", opened: Collection[int] = ()
+) -> Sheet:
     """Read all of it afresh. A proof that cannot be rendered is said on the page, which stays usable for mending it."""
     known = editorial.load()
     newsletter = known.newsletter(issue.newsletter)
-    proof, proof_error, findings = read_findings(issue)
-    printed, dropped = read_stories(issue, kept)
+    material = read_material(issue)
+    proof, proof_error, findings = read_findings(issue, material)
+    printed, dropped = read_stories(material, kept, opened)
     standing = read_standing(issue.pk)
     audience = standing.audience if issue.started_at else read_headcount(issue.newsletter, digest=issue.digest).readers
     edition = Edition.objects.select_related("approved_by").filter(issue=issue).first()
@@ -218,21 +236,11 @@ def read_sheet(issue: Issue, *, trouble: str = "", kept: Kept | None = None, sai
         left_out=_read_left_out(issue, [story.placement.story_id for story in (*printed, *dropped)]),
         partners=partners, partner_names=list_partners(), new_partner=_show_partner(None, kept),
         topics=_list_topics(printed), measured=count_measured(issue.pk) if issue.started_at else None,
-        start=_read_start(issue, newsletter, kept), unstarted=is_unstarted(issue), trouble=trouble, kept=kept,
+        start=read_start(issue, newsletter, kept), unstarted=is_unstarted(issue), trouble=trouble, kept=kept,
+        may_edit=editor.may_edit,
         retitle=kept.values if kept and kept.form == "retitle" else titles, said=said, titles_mark=titles_mark(issue),
         undo_label=_say_next(issue, back=True), redo_label=_say_next(issue, back=False),
     )
-
-
-def _read_start(issue: Issue, newsletter: Newsletter, kept: Kept | None) -> Start:
-    """An hour that was typed and refused comes back; else the one that is set, or today in the newsletter's own zone."""
-    zones = list(dict.fromkeys([newsletter.timezone, *(one.timezone for one in editorial.load().newsletters.values()), "UTC"]))
-    local, zone = show_hour(issue.send_at or timezone.now(), issue.send_zone or newsletter.timezone)
-    values = {"day": f"{local:%Y-%m-%d}", "clock": f"{local:%H:%M}" if issue.send_at else "", "zone": zone}
-    if kept and kept.form in ("schedule", "approve-at"):
-        values = dict(kept.values)
-    is_set = issue.send_at and issue.state == IssueState.APPROVED
-    return Start(describe_hour(issue.send_at, issue.send_zone) if issue.send_at and is_set else "", values, zones)
 
 
 def _say_next(issue: Issue, *, back: bool) -> str:
@@ -240,10 +248,11 @@ def _say_next(issue: Issue, *, back: bool) -> str:
     return say_made(find_next(issue, back=back)) if issue.state == IssueState.DRAFT else ""
 
 
-def read_findings(issue: Issue) -> tuple[Proof | None, str, list[Finding]]:
-    """Return the proof, or in words why there is none, and what the gate finds."""
+def read_findings(issue: Issue, material: Material | None = None) -> tuple[Proof | None, str, list[Finding]]:
+    """Return the proof, or in words why there is none, and what the gate finds; `material` if it was read already."""
+    material = material or read_material(issue)
     try:
-        proof, findings = read_gate(issue)
+        proof, findings = read_gate(issue, placements=material.placements, articles=material.articles)
     except BroadsheetError as error:
         return None, str(error), []
     return proof, "", findings
