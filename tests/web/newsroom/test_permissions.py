@@ -63,7 +63,7 @@ def address(request: pytest.FixtureRequest, issue: Issue) -> str:
 
 
 def _ask(browser: Client, method: str, address: str) -> HttpResponse:
-    """Send a request and take back whatever it did, so that each finds the same desk. Not by atomic(): some steps must be outermost."""
+    """Send a request and take back what it did: each finds the same desk. Not by atomic(): some steps must be the outermost."""
     cookies, point = dict(browser.cookies), transaction.savepoint()
     answer = browser.generic(method, address)
     transaction.savepoint_rollback(point)
@@ -135,7 +135,8 @@ def test_a_viewer_is_refused_by_nothing_that_only_shows(
     browsers: dict[Role | None, Client], issue: Issue, state: str
 ) -> None:
     """What is shown to a viewer leads nowhere where they would be refused: no link, no form."""
-    Issue.objects.filter(pk=issue.pk).update(state=state, started_at=timezone.now() if state in ("sending", "sent", "held") else None)
+    started = timezone.now() if state in ("sending", "sent", "held") else None
+    Issue.objects.filter(pk=issue.pk).update(state=state, started_at=started)
     for name in sorted(name for name, rule in RULES.items() if rule == "viewer"):
         answer = browsers[Role.VIEWER].get(find_address(name, issue))
         if answer.status_code != 200 or name.startswith("proof"):

@@ -25,6 +25,8 @@ def account(request: HttpRequest) -> HttpResponse:
     editor = editor_of(request)
     asked = needs_password(request, editor)
     form = (PasswordChangeForm if asked else SetPasswordForm)(editor, request.POST or None)
+    if asked:
+        form.fields["old_password"].widget.attrs.pop("autofocus")  # there is more on the page than this form
     if request.method == "POST":
         if refusal := refuse_locked(request, editor) if asked else None:
             return refusal

@@ -166,13 +166,16 @@ def _send_letter(request: HttpRequest, invited: Editor) -> HttpResponse:
     """Hand the letter over; if that fails, say why, and show the link for the admin to pass on."""
     link, role = make_entry_link(invited), Role(invited.role)
     try:
-        send_invitation(invited.email, number=invited.pk, link=link, role=f"{role.label.lower()}: {ROLE_WORDS[role]}",
-                        invited_by=editor_of(request).email)
+        send_invitation(invited.email, number=invited.pk, link=link, role=_describe(role), invited_by=editor_of(request).email)
     except BroadsheetError as error:
         words = f"{invited.email} is invited, but the letter could not be sent: {error}."
         return _show_person(request, invited.pk, trouble=words, link=link)
     messages.success(request, f"{invited.email} is invited as {role.label.lower()}; the letter is on its way.")
     return redirect("desk:people")
+
+
+def _describe(role: Role) -> str:
+    return f"{'a' if role == Role.VIEWER else 'an'} {role.label.lower()}, who {ROLE_WORDS[role]}"
 
 
 def _show_people(request: HttpRequest, *, trouble: str = "", status: int = 200) -> HttpResponse:

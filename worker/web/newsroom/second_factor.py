@@ -127,7 +127,7 @@ def _show(
 def _draw(address: str) -> str:
     """Return the picture as SVG without style attributes; black on white in a dark page as well, which is what apps can read."""
     picture: str = segno.make(address, error="m", micro=False).svg_inline(
-        scale=5, dark="#000", light="#fff", border=4, svgclass="qr", lineclass=None)
+        dark="#000", light="#fff", border=4, svgclass="qr", lineclass=None, omitsize=True)  # the stylesheet gives it one
     return picture
 
 
