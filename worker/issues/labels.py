@@ -24,6 +24,8 @@ _WORDS: dict[str, Say] = {
     "lead outlet": lambda story, detail: f"put {cut_line(detail['outlet'], _LENGTH)} first in {story}",
     "merge": lambda story, detail: f"merged {story} into {quote(detail['into'])}",
     "split": lambda story, detail: f"split {_count(detail['items'])} off {story}",
+    "leave out source": lambda story, detail: f"left {cut_line(detail['outlet'], _LENGTH)} out of {story}",
+    "waive link": lambda story, detail: f"let the link to {cut_line(detail['url'], _LENGTH)} stand",
     "retitle": lambda story, _: "rewrote the subject and preheader",
     "add partner block": lambda story, _: f"added partner’s content {story}",
     "edit partner block": lambda story, _: f"rewrote partner’s content {story}",

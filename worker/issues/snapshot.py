@@ -9,7 +9,7 @@ from django.utils import timezone
 from worker.errors import ConflictError
 from worker.storage.models import Issue, PartnerBlock, Placement, Waiver
 
-ISSUE_FIELDS = ("subject", "preheader", "tops", "left_out")
+ISSUE_FIELDS = ("subject", "preheader", "tops", "left_out", "links_waived")
 # Of these rows every column counts, those added to them one day too.
 PLACEMENT_FIELDS = tuple(one for one in Placement._meta.concrete_fields if one.name not in ("id", "issue"))
 BLOCK_FIELDS = tuple(one for one in PartnerBlock._meta.concrete_fields if one.name not in ("id", "issue"))
