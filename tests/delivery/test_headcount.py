@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("editorial_file")]
 
 @pytest.fixture
 def crowd(db: None) -> None:
-    """Ten confirmed readers and some more: one paused, three suppressed (one of them never confirmed), one weekly, left, pending."""
+    """Ten confirmed readers, of whom one paused, two are suppressed and one is weekly; and some who never get it."""
     add_readers([f"r{n}@example.com" for n in range(10)])
     Reader.objects.filter(email__in=["r0@example.com", "r1@example.com"]).update(partners=True)
     Reader.objects.filter(email="r9@example.com").update(paused_until=timezone.now() + timedelta(days=3))
