@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from django.utils import timezone
 
-from worker.delivery.headcount import Headcount, read_headcount, say_headcount
+from worker.delivery.headcount import read_headcount, say_headcount
 from worker.delivery.hours import describe_hour, show_hour
 from worker.delivery.stopping import Stop, count_stop
 from worker.issues.timetable import say_left
@@ -37,7 +37,6 @@ class Approval:
     deadline: str
     left: str
     is_late: bool
-    headcount: Headcount
     to: str
     sha256: str
     wants_two: bool
@@ -66,13 +65,12 @@ class Approval:
 def read_approval(issue: Issue, sheet: Sheet, viewer: Editor) -> Approval:
     """Read what the pane needs beyond the sheet."""
     zone, now = sheet.newsletter.timezone, timezone.now()
-    heads = read_headcount(issue.newsletter, digest=issue.digest)
     sha256 = sheet.proof.sha256 if sheet.proof else ""
     signed = find_signatures(issue, sha256) if issue.state == IssueState.DRAFT else []
     void = Signature.objects.select_related("editor").filter(issue=issue).exclude(sha256=sha256)
     return Approval(
         deadline=describe_hour(sheet.deadline, zone), left=say_left(sheet.deadline - now), is_late=sheet.deadline < now,
-        headcount=heads, to=heads.say(partners=bool(sheet.partners)), sha256=sha256, wants_two=wants_two(issue),
+        to=_say_heads(issue, sheet), sha256=sha256, wants_two=wants_two(issue),
         first=[_name(one.editor, one.at, zone) for one in signed],
         void=[_name(one.editor, one.at, zone) for one in void] if issue.state == IssueState.DRAFT else [],
         has_signed=any(one.editor_id == viewer.pk for one in signed),
@@ -82,6 +80,13 @@ def read_approval(issue: Issue, sheet: Sheet, viewer: Editor) -> Approval:
         stop=count_stop(sheet.standing.states, sheet.audience) if sheet.can_cancel and sheet.edition else None,
         told=list(issue.alarms.exclude(state=DeliveryState.CANCELLED).order_by("-at", "to")[:10]),
         inbox=read_inbox(issue, sheet.newsletter, sheet.retitle, sheet.proof))
+
+
+def _say_heads(issue: Issue, sheet: Sheet) -> str:
+    """Return whom a draft would go to if it were approved now."""
+    if issue.state != IssueState.DRAFT:
+        return ""
+    return read_headcount(issue.newsletter, digest=issue.digest).say(partners=bool(sheet.partners))
 
 
 def _list_approvers(issue: Issue, edition: Edition | None, zone: str) -> list[Signed]:

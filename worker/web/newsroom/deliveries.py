@@ -36,7 +36,8 @@ def progress(request: HttpRequest, issue_id: int) -> HttpResponse:
     context = {"issue": found, "here": "issue", "standing": standing, "seen": write_looks(standing),
                "audience": f"{standing.audience:,}", "slices": draw_slices(standing.states), "moving": standing.is_moving,
                "again": 5 if standing.audience > _LARGE else 2, "live": True,
-               "stop": count_stop(standing.states, read_headcount(found.newsletter, digest=found.digest).readers)}
+               "stop": count_stop(standing.states, 0 if standing.states else read_headcount(
+                   found.newsletter, digest=found.digest).readers)}
     template = "web/desk/_progress.html" if getattr(request, "htmx", False) else "web/desk/progress.html"
     response = render(request, template, context)
     if not standing.is_moving:
