@@ -41,7 +41,7 @@ def inbox(tmp_path: Path, settings: Any) -> Callable[[], list[Any]]:
 
     def read() -> list[Any]:
         box = mailbox.Maildir(tmp_path / "inbox", create=True)
-        return [message_from_bytes(box.get_bytes(key), policy=policy.default) for key in box]
+        return [message_from_bytes(one.as_bytes(), policy=policy.default) for one in box]
 
     return read
 
