@@ -97,7 +97,9 @@ def test_a_domain_above_answers_for_one_below(records: dict[str, str]) -> None:
     assert ask_record(Subject.SPF, "news.example.com").verdict == Verdict.BAD, "SPF stands at the domain itself"
 
 
-def test_a_resolver_that_does_not_answer_says_nothing_of_the_record(monkeypatch: pytest.MonkeyPatch, records: dict[str, str]) -> None:
+def test_a_resolver_that_does_not_answer_says_nothing_of_the_record(
+    monkeypatch: pytest.MonkeyPatch, records: dict[str, str]
+) -> None:
     silent = dns.resolver.Resolver(configure=False)
     silent.nameservers, silent.port = ["127.0.0.1"], 9
     monkeypatch.setattr(dns.resolver, "default_resolver", silent)

@@ -177,13 +177,20 @@ def test_what_was_approved_keeps_its_findings_with_their_mends(issue: Issue, app
 @pytest.mark.parametrize(("subject", "check", "sender", "blocks"), [
     (Subject.WAY_OUT, "way out", "maildir:/tmp/x", True), (Subject.SITE, "way out from outside", "maildir:/tmp/x", False),
     (Subject.SITE, "way out from outside", "smtp://relay.net:25", True)])
-def test_a_closed_way_out_blocks(issue: Issue, settings: Any, subject: Subject, check: str, sender: str, blocks: bool) -> None:
+def test_a_closed_way_out_blocks(
+    issue: Issue, settings: Any, approver: Editor, subject: Subject, check: str, sender: str, blocks: bool
+) -> None:
     settings.SENDER_URL = sender
     Inquiry.objects.create(subject=subject, key=hash_about(settings.BASE_URL), about=settings.BASE_URL, verdict=Verdict.BAD,
                            words="closed", asked_at=timezone.now())
     found = find(issue, check)
     assert (found.ok, found.blocking, found.message) == (False, blocks, "closed")
     assert found.mend
+    if blocks:
+        with pytest.raises(BlockedError, match="closed; "):
+            approve(issue, approver)
+    else:
+        approve(issue, approver)
 
 
 def test_a_real_sender_needs_https_and_its_domains_records(issue: Issue, settings: Any) -> None:

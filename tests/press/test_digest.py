@@ -121,7 +121,7 @@ def test_a_digest_passes_the_gate_and_says_what_it_is_in_both_parts(approver: Ed
 
     proof = render_proof(digest)
 
-    assert [one for one in check_proof(digest, proof) if not one.ok] == []
+    assert [one.check for one in check_proof(digest, proof) if not one.ok] == ["links asked"], "nobody has asked them here"
     for part in (proof.html, proof.text):
         assert "The week to Sunday, 29 November 2026" in part
         assert "/archive/daily/2026-11-29-week/" in part
@@ -138,7 +138,7 @@ def test_what_an_earlier_digest_told_is_stopped_unless_it_is_an_update_since_tha
     assert repeats(second).ok
 
     Placement.objects.filter(pk=placement.pk).update(story=Story.objects.get(headline="Harbour bridge opens"))
-    assert "was in the digest of 2026-11-29 already; drop it" in repeats(second).message
+    assert "was in the digest of 2026-11-29 already" in repeats(second).message
     Placement.objects.filter(pk=placement.pk).update(kind="update", since=first)
     assert repeats(second).ok
     proof = render_proof(Issue.objects.get(pk=second.pk))
@@ -169,7 +169,8 @@ def test_two_places_that_rest_on_one_report_are_stopped(approver: Editor) -> Non
     found = repeats(digest)
 
     assert (found.ok, found.blocking) == (False, True)
-    assert found.message == f"“{other.headline}” and “{one.headline}” tell the same story; drop one of them"
+    assert found.message == f"“{other.headline}” and “{one.headline}” tell the same story"
+    assert found.mend == "Drop one of them."
     Placement.objects.filter(pk=other.pk).update(dropped=True)
     assert repeats(digest).ok
 

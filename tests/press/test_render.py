@@ -172,7 +172,7 @@ class TestFromRows:
             make_story(f"Story {number}")
         big = draft_issue("daily", now=NOW)
         assert big.placements.count() > 10
-        with django_assert_max_num_queries(10):
+        with django_assert_max_num_queries(12):
             check_proof(big, render_proof(big))
 
     def test_a_correction_is_printed_in_the_next_issue(self, issue: Issue, editor: Editor) -> None:

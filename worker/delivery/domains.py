@@ -72,8 +72,8 @@ def _ask_dkim(domain: str) -> Record:
     """RFC 6376: the key stands under a selector of the relay's, which only the relay knows."""
     selectors = list(settings.DKIM_SELECTORS) or list(_SENDGRIDS if settings.SENDER_URL.startswith("sendgrid:") else ())
     if not selectors:
-        return Record(Subject.DKIM, domain, Verdict.UNSURE, "signed by the relay: ask it for its selector and check that record there",
-                      mend_of(Subject.DKIM, domain))
+        words = "signed by the relay: ask it for its selector and check that record there"
+        return Record(Subject.DKIM, domain, Verdict.UNSURE, words, mend_of(Subject.DKIM, domain))
     trouble = ""
     for selector in selectors:
         texts, trouble = _look_up(f"{selector}._domainkey.{domain}")
