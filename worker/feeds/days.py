@@ -15,7 +15,7 @@ def count_visit(feed: Feed, now: datetime, *, items: int, failed: bool, size: in
     day = now.astimezone(UTC).date()
     FeedDay.objects.bulk_create([FeedDay(feed=feed, day=day)], ignore_conflicts=True)
     FeedDay.objects.filter(feed=feed, day=day).update(
-        fetches=F("fetches") + 1, failures=F("failures") + failed, items=F("items") + items, size=F("size") + size)
+        fetches=F("fetches") + 1, failures=F("failures") + int(failed), items=F("items") + items, size=F("size") + size)
 
 
 def forget_days(today: date) -> int:
