@@ -91,7 +91,7 @@ def keep_change(
         run.running, run.revision, run.last_at = auto, issue.revision, timezone.now()
         run.save()
         return run
-    if old or new:
+    if old or new or "ruling" in detail:  # what the stories are now is a change, even if the issue shows nothing of it
         number = (issue.changes.aggregate(last=Max("number"))["last"] or 0) + 1
         Change.objects.create(
             issue=issue, number=number, editor=editor, action=action, row=row, before=old, after=new, running=auto,

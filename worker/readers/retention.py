@@ -34,6 +34,7 @@ from worker.storage.models import (
     SignUp,
     Subscription,
     SubscriptionState,
+    Visit,
 )
 from worker.storage.networks import ledger_slices, shorten_networks
 
@@ -41,6 +42,7 @@ log = structlog.get_logger(__name__)
 BATCH = 500  # rows a transaction; SQLite's limit on parameters was once 999
 SPAN = 5000  # numbers of deliveries a transaction
 STUCK = timedelta(days=1)
+VISITS = timedelta(hours=1)  # who has an issue on the screen is shown for seconds
 _MOVING = (NoticeKind.ADDRESS, NoticeKind.MOVED)  # they hold an address that need not be the reader's any more, or yet
 _OPEN = (DeliveryState.QUEUED, DeliveryState.ATTEMPTING)
 Step = Callable[[], Iterator[int]]  # each batch's count, as it is committed
@@ -91,6 +93,7 @@ def _rules(now: datetime) -> dict[str, Step]:
         "words of who left": lambda: _empty(Departure.objects.filter(at__lt=events).exclude(words=""), words=""),
         "names of imported files": lambda: _empty(runs.filter(started_at__lt=events), name=""),
         "sign-in attempts": lambda: _delete_attempts(events),
+        "visits to drafts": lambda: _delete(Visit.objects.filter(seen_at__lt=now - VISITS)),
         "sessions": lambda: _delete(Session.objects.filter(expire_date__lt=now)),
     }
 
