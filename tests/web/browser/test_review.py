@@ -227,7 +227,8 @@ def test_two_editors_see_each_other_and_neither_overwrites_the_other(visit: Call
     assert Placement.objects.get(pk=first.pk).summary == "Long thought over."
 
     # What is being typed survives the showing of what somebody else did elsewhere.
-    two.locator(f"#h-{first.pk}").press_sequentially(" at l")
+    two.locator(f"#h-{first.pk}").press("Control+End")
+    two.keyboard.type(" at last")
     typed = two.locator(f"#h-{first.pk}").input_value()
     one.locator("#company .news a").click()
     one.locator(f"#told-{first.pk}", has_text="Long thought over.").wait_for()

@@ -13,6 +13,8 @@
     ? ([...field.options].find((one) => one.defaultSelected) || field.options[0] || {}).value : field.defaultValue;
   const isDirty = (form) => fieldsOf(form).some((field) => field.value !== began(field));
   const dirtyForms = () => [...document.querySelectorAll("form[data-keep]")].filter(isDirty);
+  const same = (one, other) => one.split(/\s+/).join(" ").trim() === other.split(/\s+/).join(" ").trim(); // the server tidies blanks
+  const atHand = () => new Set([...dirtyForms(), document.activeElement?.closest("form[data-keep]")].filter(Boolean));
   const nameFold = (fold) => fold.id || [fold.closest("[id]")?.id, fold.querySelector("summary")?.textContent.trim()].join("|");
   const folds = () => panes.querySelectorAll("details");
 
@@ -22,7 +24,7 @@
     place.textContent = words;
     place.hidden = !words;
   };
-  window.desk = { began, complain, dirtyForms, fieldsOf, isDirty, say };
+  window.desk = { began, complain, dirtyForms, fieldsOf, isDirty, same, say };
 
   function keep(saved, refused) {
     kept = {
@@ -32,7 +34,7 @@
       window: window.scrollY,
       focus: document.activeElement?.id,
       story: document.activeElement?.closest(".story")?.id,
-      typed: dirtyForms().filter((form) => form !== saved)
+      typed: [...atHand()].filter((form) => form !== saved)
         .map((form) => [form.id, fieldsOf(form).map((field) => [field.value, began(field)])]),
       checked: [...document.querySelectorAll("#views input:checked")].map((input) => input.id),
     };
@@ -71,7 +73,7 @@
       if (typed === undefined) return;
       const theirs = began(field);
       field.value = typed;
-      if (theirs !== from && theirs !== typed) showBoth(field, theirs);
+      if (!same(theirs, from) && !same(theirs, typed)) showBoth(field, theirs);
     });
     for (let fold = form.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
   }

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
   const PAUSE = 2000;
-  const { began, complain, dirtyForms, fieldsOf, isDirty, showBoth } = window.desk;
+  const { began, complain, dirtyForms, fieldsOf, isDirty, same, showBoth } = window.desk;
   const issue = document.getElementById("panes").dataset.issue;
   const timers = new Map();
   let saving = null; // a promise while words are on their way
@@ -68,8 +68,8 @@
   // If these words are as they were when one began, they may be saved on top; else both are shown, and one chooses.
   async function compare(form, said, again) {
     const fields = fieldsOf(form);
-    const changed = fields.filter((field) => said.theirs[field.name] !== undefined && said.theirs[field.name] !== began(field)
-      && said.theirs[field.name] !== field.value);
+    const changed = fields.filter((field) => said.theirs[field.name] !== undefined
+      && !same(said.theirs[field.name], began(field)) && !same(said.theirs[field.name], field.value));
     goOn(form, said);
     if (changed.length) {
       changed.forEach((field) => showBoth(field, said.theirs[field.name]));
