@@ -5,6 +5,7 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
+BLOCKED = "Blocks approval</h3>"  # stands over the findings against an issue, if there are any
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 

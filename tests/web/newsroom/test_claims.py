@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests.web.newsroom.browsers import sign_in
+from tests.web.newsroom.browsers import BLOCKED, sign_in
 from worker.storage.models import Editor, Issue, Item, Placement, Waiver
 
 REASON = "The harbour master told us so on the telephone."
@@ -35,7 +35,7 @@ def test_an_unsupported_claim_is_marked_in_words_and_blocks_approval(placement: 
     assert "[not in the sources: </span>$40 million" in page
     assert "In none of the sources:" in page
     assert "number “$40 million”" in page
-    assert "approval is blocked" in page
+    assert BLOCKED in page
     assert "“Ferry fleet goes electric” says “$40 million” (number)" in page
 
 
@@ -45,13 +45,13 @@ def test_each_sentence_shows_the_passage_and_its_outlet(issue: Issue, desk: Clie
     assert item
     assert f'<a href="{item.url}"' in page
     assert "<q>Ferry fleet goes electric, the council said on Monday.</q>" in page
-    assert "approval is blocked" not in page
+    assert BLOCKED not in page
 
 
 def test_a_waiver_lets_it_go_and_stays_to_be_read(placement: Placement, editors_desk: Client, editor: Editor) -> None:
     assert _waive(editors_desk, placement).status_code == 302
     page = _page(editors_desk, placement)
-    assert "approval is blocked" not in page
+    assert BLOCKED not in page
     assert f"<b>Waived</b> by {editor.email}" in page
     assert REASON in page
     editors_desk.post(f"/desk/issues/{placement.issue_id}/stories/{placement.pk}/rewrite/",
@@ -71,7 +71,7 @@ def test_a_waiver_that_cannot_be_is_refused_with_the_reason_kept(
     assert "Not saved" in answer.text
     assert reason in answer.text
     assert not Waiver.objects.exists()
-    assert "approval is blocked" in answer.text
+    assert BLOCKED in answer.text
 
 
 def test_a_waiver_needs_the_token_of_the_page(placement: Placement, editor: Editor) -> None:
@@ -95,10 +95,10 @@ def test_an_item_its_outlet_rewrote_under_the_draft_is_noticed(issue: Issue, des
         Item.objects.filter(pk=item.pk).update(summary="Tram line extended, the town's council said on Monday.")
     page = desk.get(f"/desk/issues/{issue.pk}/").text
     assert "The outlet has rewritten this since it was placed" in page
-    assert "approval is blocked" not in page, "it says the same still"
+    assert BLOCKED not in page, "it says the same still"
     Item.objects.filter(story=items[0].story).update(title="Zoo closed", summary="The zoo at Elmwood is closed for the winter.")
     page = desk.get(f"/desk/issues/{issue.pk}/").text
-    assert "approval is blocked" in page
+    assert BLOCKED in page
     assert "“Tram line extended” says" in page
 
 

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from tests.web.newsroom.browsers import BLOCKED
 from worker.storage.models import AuditEntry, Delivery, Edition, Editor, Issue, Reader
 
 pytestmark = pytest.mark.usefixtures("readers")
@@ -73,7 +74,7 @@ def test_a_broken_approval_form_approves_nothing(issue: Issue, desk: Client, giv
 def test_a_blocking_finding_is_shown_and_stands_against_approval(issue: Issue, desk: Client) -> None:
     issue.placements.update(dropped=True)
     page = _page(desk, issue)
-    assert "approval is blocked" in page.text
+    assert BLOCKED in page.text
     assert _approve(desk, issue, "now").status_code == 422
     assert _state(issue) == "draft"
 

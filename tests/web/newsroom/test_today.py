@@ -48,7 +48,7 @@ def test_todays_draft_with_its_deadline_and_what_is_missing(issue: Issue, desk: 
 def test_what_stands_against_approval_is_counted_and_the_first_said(issue: Issue, desk: Client) -> None:
     Placement.objects.filter(pk=issue.placements.first().pk).update(headline="Mayor Quentin Zorbly spends 917 million")
     missing = find_missing(issue, editorial.load().newsletters["aitrends"])
-    assert missing[0].startswith("1 finding against it, first evidence: “Mayor Quentin Zorbly spends 917 million” says ")
+    assert "against it, first evidence: “Mayor Quentin Zorbly spends 917 million” says " in missing[0]
     assert missing[1:] == ["1 sentence or headline that no source bears out", "an approval"]
     assert missing[0] in read(desk)
     Placement.objects.update(dropped=True)
