@@ -59,7 +59,7 @@ def test_the_pane_fits_and_no_rule_of_wcag_is_broken(page: Any, issue: Issue, ed
 
 def test_a_dead_outlet_is_left_out_by_keyboard_and_the_finding_clears(page: Any, issue: Issue, editor: Editor) -> None:
     open_desk(page, issue, editor)
-    assert page.get_by_text("1 finding blocks approval").is_visible()
+    assert page.get_by_text("1 finding: approval is blocked").is_visible()
     button = page.get_by_role("button", name="Leave this outlet out")
     page.locator("#preflight a").first.focus()
     tab_to(page, button)

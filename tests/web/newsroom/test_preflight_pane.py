@@ -38,7 +38,7 @@ def test_what_blocks_stands_before_what_is_minded_and_what_passed(issue: Issue, 
     page = editors_desk.get(find_address("issue", issue)).text
     heaps = [page.index(words) for words in ("Blocks approval</h3>", "To mind (", "Passed (")]
     assert heaps == sorted(heaps)
-    assert "1 finding blocks approval" in page
+    assert "1 finding: approval is blocked" in page
     assert "Leave the outlet out, or let the link stand with a reason." in page
     assert f'<a href="#story-{issue.placements.all()[0].pk}"' in page
     assert f'href="{dead}"' in page
@@ -83,7 +83,7 @@ def test_an_older_revision_changes_nothing_and_keeps_what_was_typed(issue: Issue
 def test_viewers_read_it_all_and_change_nothing(issue: Issue, dead: str) -> None:
     viewer = sign_in(Editor.objects.create_user("viewer@example.com", role=Role.VIEWER))
     page = viewer.get(find_address("issue", issue)).text
-    assert "1 finding blocks approval" in page
+    assert "1 finding: approval is blocked" in page
     for words in ("Leave this outlet out", "Let the link stand</summary>", 'id="check-links"'):
         assert words not in page
     for name in ("leave-out-source", "waive-link", "check-links"):
