@@ -63,7 +63,7 @@ def test_before_the_decision_the_page_says_for_how_many_which_bytes_and_until_wh
 def test_an_approval_is_said_in_full_and_on_record(issue: Issue, desk: Client, approver: Editor) -> None:
     said = _approve(desk, issue)
     edition = Edition.objects.get()
-    assert f"Approved: proof {edition.sha256[:12]}, to 2; 0 suppressed." in said
+    assert f"Approved. Proof {edition.sha256[:12]}, to 2; 0 suppressed." in said
     page = _page(desk, issue)
     moment = r"\w+ \d+ \w+ \d{4}, \d\d:\d\d Europe/London \(\d\d:\d\d UTC\)"
     assert re.search(rf"Approved by <strong>{approver.email}</strong>, {moment}", page)

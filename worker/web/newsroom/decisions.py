@@ -64,7 +64,7 @@ def approve(request: HttpRequest, issue_id: int) -> HttpResponse:
                 schedule_issue(issue_id, hour, by=editor.email)
         if isinstance(done, Signature):
             return _say_signed(done)
-        said = f"Approved: proof {done.sha256[:12]}, to {say_headcount(done) or 'its readers'}."
+        said = f"Approved. Proof {done.sha256[:12]}, to {say_headcount(done) or 'its readers'}."
         if hour:
             return f"{said} {_say_hour(hour)}"
         if send == "later":
