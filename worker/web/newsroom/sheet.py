@@ -6,24 +6,23 @@ from datetime import datetime
 from functools import partial
 
 from django.conf import settings
-from django.utils import timezone
 
 from worker import editorial
 from worker.delivery.audience import count_audience
-from worker.delivery.hours import describe_hour, show_hour
 from worker.delivery.measuring import Measured, count_measured
 from worker.delivery.schedule import is_unstarted
 from worker.delivery.standing import Standing, read_standing
 from worker.editorial import Newsletter
 from worker.errors import BroadsheetError, NotFoundError
-from worker.issues.changes import partner_mark, titles_mark
+from worker.issues.changes import titles_mark
 from worker.issues.history import find_next, say_made
 from worker.issues.partners import list_partners
 from worker.issues.timetable import deadline
 from worker.press.preflight import Finding, check_proof
 from worker.press.proof import Proof
 from worker.press.render import read_proof
-from worker.storage.models import Correction, Edition, Editor, Issue, IssueState, PartnerBlock
+from worker.storage.models import Correction, Edition, Editor, Issue, IssueState
+from worker.web.newsroom.filled import PartnerOnDesk, Start, read_start, show_partner
 from worker.web.newsroom.picture import Slice, draw_slices, write_looks
 from worker.web.newsroom.placed import Kept, Material, StoryOnDesk, read_material, read_stories
 
@@ -40,25 +39,6 @@ class LeftOut:
     story_id: int
     headline: str
     reason: str
-
-
-@dataclass(frozen=True)
-class PartnerOnDesk:
-    """A partner's content with what stands in its form; `block` is None for the form of one more."""
-
-    block: PartnerBlock | None
-    values: Mapping[str, str]
-    is_open: bool
-    mark: str = ""
-
-
-@dataclass(frozen=True)
-class Start:
-    """When an issue that has not started is to: in words ("": when somebody says so), and what stands in the form for it."""
-
-    words: str
-    values: Mapping[str, str]
-    zones: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -235,31 +215,20 @@ def read_sheet(
     audience = standing.audience if issue.started_at else count_audience(issue.newsletter, digest=issue.digest)
     edition = Edition.objects.select_related("approved_by").filter(issue=issue).first()
     titles = {"subject": issue.subject, "preheader": issue.preheader}
-    partners = [_show_partner(block, kept) for block in issue.partner_blocks.select_related("made_by")]
+    partners = [show_partner(block, kept) for block in issue.partner_blocks.select_related("made_by")]
     return Sheet(
         issue=issue, newsletter=newsletter, deadline=deadline(newsletter, issue.drafted_at),
         sections=_part(printed), dropped=dropped, places=len(printed), proof=proof, proof_error=proof_error,
         findings=findings, edition=edition, audience=audience, standing=standing,
         corrections=list(issue.corrections.select_related("made_by")),
         left_out=_read_left_out(issue, [story.placement.story_id for story in (*printed, *dropped)]),
-        partners=partners, partner_names=list_partners(), new_partner=_show_partner(None, kept),
+        partners=partners, partner_names=list_partners(), new_partner=show_partner(None, kept),
         topics=_list_topics(printed), measured=count_measured(issue.pk) if issue.started_at else None,
-        start=_read_start(issue, newsletter, kept), unstarted=is_unstarted(issue), trouble=trouble, kept=kept,
+        start=read_start(issue, newsletter, kept), unstarted=is_unstarted(issue), trouble=trouble, kept=kept,
         may_edit=editor.may_edit,
         retitle=kept.values if kept and kept.form == "retitle" else titles, said=said, titles_mark=titles_mark(issue),
         undo_label=_say_next(issue, back=True), redo_label=_say_next(issue, back=False),
     )
-
-
-def _read_start(issue: Issue, newsletter: Newsletter, kept: Kept | None) -> Start:
-    """An hour that was typed and refused comes back; else the one that is set, or today in the newsletter's own zone."""
-    zones = list(dict.fromkeys([newsletter.timezone, *(one.timezone for one in editorial.load().newsletters.values()), "UTC"]))
-    local, zone = show_hour(issue.send_at or timezone.now(), issue.send_zone or newsletter.timezone)
-    values = {"day": f"{local:%Y-%m-%d}", "clock": f"{local:%H:%M}" if issue.send_at else "", "zone": zone}
-    if kept and kept.form in ("schedule", "approve-at"):
-        values = dict(kept.values)
-    is_set = issue.send_at and issue.state == IssueState.APPROVED
-    return Start(describe_hour(issue.send_at, issue.send_zone) if issue.send_at and is_set else "", values, zones)
 
 
 def _say_next(issue: Issue, *, back: bool) -> str:
@@ -274,16 +243,6 @@ def _read_findings(issue: Issue, material: Material) -> tuple[Proof | None, str,
     except BroadsheetError as error:
         return None, str(error), []
     return proof, "", findings
-
-
-def _show_partner(block: PartnerBlock | None, kept: Kept | None) -> PartnerOnDesk:
-    mine = kept is not None and (kept.form == "add-partner" if block is None else
-                                 kept.form == "edit-partner" and kept.row_id == block.pk)
-    mark = partner_mark(block) if block else ""
-    if kept is not None and mine:
-        return PartnerOnDesk(block, kept.values, True, mark)
-    names = ("partner", "headline", "text", "url")
-    return PartnerOnDesk(block, {name: getattr(block, name) if block else "" for name in names}, False, mark)
 
 
 def _list_topics(printed: Sequence[StoryOnDesk]) -> dict[str, str]:
