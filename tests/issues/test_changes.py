@@ -96,6 +96,20 @@ def test_a_story_that_somebody_else_changed_is_not_overwritten(issue: Issue, edi
     write(issue, editor, placement, "D, by me", revision=1, seen=seen)  # it is what it was
 
 
+def test_a_page_that_knows_the_newest_revision_but_an_old_text_overwrites_nobody_but_its_editor(
+    issue: Issue, editor: Editor, ana: Editor
+) -> None:
+    placement = find(issue, "D")
+    seen = placement_mark(placement)
+    write(issue, editor, placement, "D1", seen=seen, auto=True)
+    write(issue, editor, placement, "D2", seen=seen, auto=True)  # of the first save it heard the revision alone
+    with pytest.raises(ConflictError):
+        write(issue, editor, placement, "D3", revision=1, seen=seen)  # another window, that heard nothing
+    write(issue, ana, placement, "D, by Ana")
+    with pytest.raises(ConflictError, match="Ana rewrote “D2”"):
+        write(issue, editor, placement, "D3", seen=seen, auto=True)
+
+
 def test_without_a_mark_the_whole_issue_must_be_what_it_was(issue: Issue, editor: Editor, ana: Editor) -> None:
     write(issue, ana, find(issue, "B"), "B, by Ana")
     with pytest.raises(ConflictError, match="it is at revision 2, you saw 1: Ana rewrote “B”"):

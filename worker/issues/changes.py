@@ -44,24 +44,30 @@ def name_editor(editor: Editor | None) -> str:
     return (editor.name or editor.email) if editor else "somebody"
 
 
-def check_seen(issue: Issue, revision: int, row: str = "", seen: str = "") -> None:
-    """Raise ConflictError, naming who changed what, unless the issue is at `revision`, or the row is as the editor saw it.
+def check_seen(issue: Issue, revision: int, editor: Editor | None = None, row: str = "", seen: str = "") -> None:
+    """Raise ConflictError, naming who changed what, unless the issue is at `revision`; or, given a row and its mark as the editor
+    saw it, unless the row is as it was.
 
-    `row` is as Change.row; `seen` the row's mark when it was shown, "" if the whole issue must be what it was.
+    `row` is as Change.row. A page that saves itself learns of new revisions, perhaps not of new marks: a row that the editor
+    was the last to change, no later than `revision`, is as they saw it too.
     """
-    if issue.revision == revision:
+    if not (row and seen):
+        if issue.revision != revision:
+            raise _refuse(f"issue {issue.pk}", issue, revision, list_since(issue, revision))
         return
-    since = list_since(issue, revision)
-    theirs = [change for change in since if _touches(change, row)] if seen and row else since
-    if seen and row and (_read_mark(issue, row) == seen or (since and not theirs and revision < issue.revision)):
+    if _read_mark(issue, row) == seen:
         return
-    what = _ROWS[row.partition(" ")[0]] if seen and row else f"issue {issue.pk}"
+    theirs = [change for change in list_since(issue, 0) if _touches(change, row)]
+    if not (editor and theirs and theirs[-1].last_by_id == editor.pk and theirs[-1].revision <= revision):
+        raise _refuse(_ROWS[row.partition(" ")[0]], issue, revision, theirs[-1:])
+
+
+def _refuse(what: str, issue: Issue, revision: int, theirs: Sequence[Change]) -> ConflictError:
     told = f"it is at revision {issue.revision}, you saw {revision}"
     if theirs:
-        last = max(theirs, key=lambda change: change.last_at)
         more = f", the last of {len(theirs)} changes" if len(theirs) > 1 else ""
-        told += f": {say_last(last)} at {last.last_at:%H:%M} UTC{more}"
-    raise ConflictError(f"{what} was changed meanwhile ({told}); read it again, then make your change")
+        told += f": {say_last(theirs[-1])} at {theirs[-1].last_at:%H:%M} UTC{more}"
+    return ConflictError(f"{what} was changed meanwhile ({told}); read it again, then make your change")
 
 
 def list_since(issue: Issue, revision: int) -> Sequence[Change]:

@@ -41,7 +41,7 @@ def rewrite(
         raise BroadsheetError("the headline is empty; write one, or drop the story")
     _check_length("headline", headline, HEADLINE_LENGTH)
     _check_length("summary", summary, SUMMARY_LENGTH)
-    if auto and _says(placement_id, headline, summary):
+    if auto and _says(issue_id, placement_id, headline, summary):
         return find_issue(issue_id)
     with open_draft(issue_id, editor, revision, "rewrite", row=f"story {placement_id}", seen=seen, auto=auto) as (issue, detail):
         placement = find_placement(issue, placement_id)
@@ -220,9 +220,9 @@ def _check_length(what: str, text: str, most: int) -> None:
         raise BroadsheetError(f"the {what} has {len(text)} characters; shorten it to {most} or fewer")
 
 
-def _says(placement_id: int, headline: str, summary: str) -> bool:
+def _says(issue_id: int, placement_id: int, headline: str, summary: str) -> bool:
     """Whether the placement has these words already: nothing is saved twice by itself."""
-    placement = Placement.objects.filter(pk=placement_id).first()
+    placement = Placement.objects.filter(issue=issue_id, pk=placement_id).first()
     return placement is not None and (placement.headline, clean_line(placement.summary)) == (headline, summary)
 
 

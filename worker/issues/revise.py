@@ -37,7 +37,7 @@ def open_draft(
     with transaction.atomic():
         issue = lock_issue(issue_id)
         check_draft(issue)
-        check_seen(issue, revision, row, seen)
+        check_seen(issue, revision, editor, row, seen)
         with change_issue(issue, editor, action, follow=follow, auto=auto) as detail:
             yield issue, detail
 

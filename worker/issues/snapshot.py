@@ -135,14 +135,29 @@ def _write(model: type[Placement | PartnerBlock], fields: Fields, issue: Issue,
            part: Mapping[str, Values | None]) -> None:
     known = {field.attname: field for field in fields}
     there = model._default_manager.filter(issue=issue).in_bulk([int(pk) for pk in part])
-    for pk, values in part.items():
-        if values is None:
-            continue
+    for pk in _in_turn({pk: getattr(row, "story_id", None) for pk, row in there.items()}, part):
+        values = part[pk] or {}
         row = there.get(int(pk)) or model(pk=int(pk), issue=issue)
         for name, value in values.items():
             if name in known:  # else a column that is no more
                 setattr(row, name, _still(known[name], value))
         row.save(force_insert=int(pk) not in there)
+
+
+def _in_turn(held: dict[int, int | None], part: Mapping[str, Values | None]) -> list[str]:
+    """The rows to write, each after the one whose story it takes; an issue holds a story once at every moment."""
+    waiting = [pk for pk, values in part.items() if values is not None]
+    order: list[str] = []
+    while waiting:
+        free = [pk for pk in waiting if (story := (part[pk] or {}).get("story_id")) is None
+                or story not in [held[other] for other in held if other != int(pk)]]
+        if not free:
+            raise ConflictError("its stories changed places, which cannot be taken back here; merge or split them by hand")
+        pk = free[0]
+        held[int(pk)] = (part[pk] or {}).get("story_id", held.get(int(pk)))
+        waiting.remove(pk)
+        order.append(pk)
+    return order
 
 
 def _still(field: "models.Field[Any, Any]", value: Any) -> Any:

@@ -176,6 +176,12 @@ def test_what_saves_itself_is_answered_in_a_few_words(issue: Issue, editors_desk
     assert "trouble" in gone.json()
 
 
+def test_what_saves_itself_after_signing_out_is_told_so(issue: Issue) -> None:
+    answer = post(Client(), issue, "rewrite", issue.placements.first(), headers=AUTO, headline="x", auto="1")
+    assert answer.status_code == 401
+    assert "signed out" in answer.json()["trouble"]
+
+
 def ask(browser: Client, issue: Issue, **query: Any) -> Any:
     return browser.get(where(issue, "company"), {"revision": issue.revision, **query})
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 
@@ -76,6 +76,9 @@ def _guard(view: View, access: Access) -> GuardedView:
 
 
 def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:
+    if "X-Autosave" in request.headers:  # as newsroom.autosave answers
+        words = "Not saved: you are signed out. Sign in in another tab; what you typed is still here."
+        return JsonResponse({"trouble": words}, status=401)
     if getattr(request, "htmx", False):  # swapping the sign-in page into a pane would wipe what was typed there
         words = "Not saved: you are signed out. Sign in in another tab, copy your text, then reload this page."
         return HttpResponse(words, status=401, content_type="text/plain; charset=utf-8")
