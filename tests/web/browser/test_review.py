@@ -12,6 +12,7 @@ from django.utils import timezone
 from tests.web.browser.hands import assert_fits
 from worker.issues.draft import draft_issue
 from worker.storage.models import Editor, Feed, Issue, Item, ItemState, Placement, Role, Story, StoryState
+from worker.web.newsroom.placed import WHOLE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -238,6 +239,26 @@ def test_two_editors_see_each_other_and_neither_overwrites_the_other(visit: Call
     two.locator("#company .news a").click()
     two.wait_for_function("count => document.querySelectorAll('#placed .story').length === count", arg=len(HEADLINES) - 1)
     assert two.locator(f"#h-{first.pk}").input_value() == typed
+
+
+def test_a_late_story_of_a_long_issue_is_whole_once_it_is_opened_and_stays_so(visit: Callable[..., Any], draft: Issue) -> None:
+    feeds = list(Feed.objects.all())
+    for number in range(WHOLE):
+        story = _tell(f"Quay number {number} opens", feeds)
+        Placement.objects.create(issue=draft, story=story, section="short", position=len(HEADLINES) + number,
+                                 headline=story.headline, sources=[{"outlet": "First Outlet", "title": "", "url": ""}])
+    page = visit("chief", _address(draft))
+    late = _placed(f"Quay number {WHOLE - 1} opens")
+    assert page.locator(f"#s-{late.pk}").count() == 0
+    page.locator(f"#gist-{late.pk}").focus()
+    page.keyboard.press("e")
+    page.wait_for_function("id => document.activeElement.id === id", arg=f"s-{late.pk}")
+    page.keyboard.type("Ships pass.")
+    page.locator(f"#rewrite-{late.pk} .saved", has_text="Saved at").wait_for()
+    page.locator(f"#gist-{late.pk}").focus()
+    page.keyboard.press("Alt+ArrowUp")
+    page.locator("#said", has_text=f"Now in place {len(HEADLINES) + WHOLE - 1} ").wait_for(state="attached")
+    assert page.locator(f"#s-{late.pk}").input_value() == "Ships pass.", "it is whole after a swap too"
 
 
 def test_a_reader_of_the_desk_sees_everything_and_no_form(visit: Callable[..., Any], draft: Issue) -> None:

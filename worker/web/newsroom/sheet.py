@@ -14,17 +14,17 @@ from worker.delivery.schedule import is_unstarted
 from worker.delivery.standing import Standing, read_standing
 from worker.editorial import Newsletter
 from worker.errors import BroadsheetError, NotFoundError
-from worker.issues.changes import partner_mark, titles_mark
+from worker.issues.changes import titles_mark
 from worker.issues.history import find_next, say_made
 from worker.issues.partners import list_partners
 from worker.issues.timetable import deadline
 from worker.press.preflight import Finding
 from worker.press.proof import Proof
-from worker.storage.models import Correction, Edition, Editor, Issue, IssueState, PartnerBlock
+from worker.storage.models import Correction, Edition, Editor, Issue, IssueState
+from worker.web.newsroom.filled import PartnerOnDesk, Start, read_start, show_partner
 from worker.web.newsroom.gatepane import Pane, part_findings
 from worker.web.newsroom.picture import Slice, draw_slices, write_looks
 from worker.web.newsroom.placed import Kept, Material, StoryOnDesk, read_material, read_stories
-from worker.web.newsroom.starts import Start, read_start
 
 SECTION_TITLES = {"lead": "Lead", "top": "Top stories", "short": "In brief"}
 # Fields that hold an editor's own words.
@@ -39,16 +39,6 @@ class LeftOut:
     story_id: int
     headline: str
     reason: str
-
-
-@dataclass(frozen=True)
-class PartnerOnDesk:
-    """A partner's content with what stands in its form; `block` is None for the form of one more."""
-
-    block: PartnerBlock | None
-    values: Mapping[str, str]
-    is_open: bool
-    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -227,14 +217,14 @@ def read_sheet(
     audience = standing.audience if issue.started_at else read_headcount(issue.newsletter, digest=issue.digest).readers
     edition = Edition.objects.select_related("approved_by").filter(issue=issue).first()
     titles = {"subject": issue.subject, "preheader": issue.preheader}
-    partners = [_show_partner(block, kept) for block in issue.partner_blocks.select_related("made_by")]
+    partners = [show_partner(block, kept) for block in issue.partner_blocks.select_related("made_by")]
     return Sheet(
         issue=issue, newsletter=newsletter, deadline=deadline(newsletter, issue.drafted_at),
         sections=_part(printed), dropped=dropped, places=len(printed), proof=proof, proof_error=proof_error,
         findings=findings, edition=edition, audience=audience, standing=standing,
         corrections=list(issue.corrections.select_related("made_by")),
         left_out=_read_left_out(issue, [story.placement.story_id for story in (*printed, *dropped)]),
-        partners=partners, partner_names=list_partners(), new_partner=_show_partner(None, kept),
+        partners=partners, partner_names=list_partners(), new_partner=show_partner(None, kept),
         topics=_list_topics(printed), measured=count_measured(issue.pk) if issue.started_at else None,
         start=read_start(issue, newsletter, kept), unstarted=is_unstarted(issue), trouble=trouble, kept=kept,
         may_edit=editor.may_edit,
@@ -256,16 +246,6 @@ def read_findings(issue: Issue, material: Material | None = None) -> tuple[Proof
     except BroadsheetError as error:
         return None, str(error), []
     return proof, "", findings
-
-
-def _show_partner(block: PartnerBlock | None, kept: Kept | None) -> PartnerOnDesk:
-    mine = kept is not None and (kept.form == "add-partner" if block is None else
-                                 kept.form == "edit-partner" and kept.row_id == block.pk)
-    mark = partner_mark(block) if block else ""
-    if kept is not None and mine:
-        return PartnerOnDesk(block, kept.values, True, mark)
-    names = ("partner", "headline", "text", "url")
-    return PartnerOnDesk(block, {name: getattr(block, name) if block else "" for name in names}, False, mark)
 
 
 def _list_topics(printed: Sequence[StoryOnDesk]) -> dict[str, str]:

@@ -121,7 +121,6 @@
     }
   });
   document.addEventListener("desk:shown", () => {
-    reveal();
     if (after === null) return;
     focusOn(list()[Math.min(after, list().length - 1)]);
     after = null;
@@ -138,7 +137,4 @@
       row.hidden = !words.every((word) => told.includes(word));
     }
   });
-
-  const reveal = () => pane.querySelectorAll(".grip, .keys, .sift").forEach((one) => { one.hidden = false; });
-  reveal();
 })();
