@@ -14,9 +14,10 @@ from tests.delivery.press import add_readers, make_due, states_of
 from tests.fakes.smtp_sink import Rules, SmtpSink
 from tests.readers.everything import columns_with
 from worker.delivery import recheck
-from worker.delivery.audience import count_audience, freeze_audience, start_issue
+from worker.delivery.audience import freeze_audience, start_issue
 from worker.delivery.breaker import hold_issue, resume_issue
 from worker.delivery.deliver import cancel_issue, deliver_batch, deliver_issue, finish_issue, settle_expired, status
+from worker.delivery.headcount import count_heads
 from worker.delivery.ledger import Lease
 from worker.delivery.senders import open_sender
 from worker.delivery.settle import NOT_SENT
@@ -46,7 +47,7 @@ def test_every_confirmed_reader_gets_one_copy_and_the_issue_is_sent(make_issue: 
     add_readers(["pending@example.com"], state=SubscriptionState.PENDING)
     add_readers(["left@example.com"], state=SubscriptionState.LEFT)
     add_readers(["other@example.com"], newsletter="daily")
-    assert count_audience("aitrends") == 25
+    assert count_heads("aitrends").readers == 25
     start_issue(issue_id, by="approver@example.com")
     seen: list[tuple[int, int]] = []
     run = deliver_issue(issue_id, on_progress=lambda done, audience: seen.append((done, audience)))

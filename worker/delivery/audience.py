@@ -99,11 +99,6 @@ def freeze_audience(issue_id: int, *, now: datetime | None = None) -> int:
     return Delivery.objects.filter(issue_id=issue_id).count()
 
 
-def count_audience(newsletter: str, *, digest: bool = False) -> int:
-    """Return how many readers would get an issue of this newsletter that started now."""
-    return find_audience(newsletter, digest=digest).count()
-
-
 def read_edition(issue_id: int) -> Edition:
     """Return the approved bytes; raises ConflictError if there are none."""
     edition = Edition.objects.filter(issue_id=issue_id).first()

@@ -48,7 +48,11 @@ WORDS = {
     "begin import": "began an import into", "import": "ended an import into", "add feed": "added", "change feed": "changed",
     "remove feed": "took out", "pause feed": "paused", "resume feed": "let go on", "gather now": "had asked at once",
     "change newsletter": "changed the settings of", "export audit": "exported", "set password": "set the password of",
-    "signed in by link": "signed in by a link, as",
+    "signed in by link": "signed in by a link, as", "undo": "undid a change of", "redo": "did again a change of",
+    "pin": "pinned or unpinned a story of", "section": "put a story into another section of", "merge": "merged two stories of",
+    "split": "split a story of", "lead outlet": "put another outlet first in", "unwaive": "took a waiver back in",
+    "leave out source": "left an outlet out of", "waive link": "let a dead link stand in", "sign": "signed, as the first of two,",
+    "saved by itself": "ended what saved itself in",
 }
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q
 
-from worker.delivery.audience import count_audience
+from worker.delivery.headcount import read_headcount
 from worker.delivery.measuring import Measured, count_measured
 from worker.delivery.standing import count_copies, say_time
 from worker.editorial import WEEKDAYS, Newsletter
@@ -66,8 +66,8 @@ def read_paper(key: str, newsletter: Newsletter, issues: Sequence[Issue], now: d
     own = [issue for issue in issues if issue.newsletter == key]
     of_today = [issue for issue in own if issue.period == today.isoformat()]
     before = [issue for issue in own if issue.state in OPEN_STATES and issue not in of_today]
-    readers = count_audience(key)
-    weekly = count_audience(key, digest=True) if newsletter.digest_on else 0
+    readers = read_headcount(key).readers
+    weekly = read_headcount(key, digest=True).readers if newsletter.digest_on else 0
     # Of a day with several issues the newest counts; those before it stand in the list of all issues unless they are open.
     shown = [issue for issue in of_today if issue.state in OPEN_STATES or issue is newest_of(of_today, issue.digest)]
     lines = [_make_line(issue, newsletter, weekly if issue.digest else readers, now, is_today=issue in of_today)
