@@ -10,8 +10,8 @@ from django.db import connection
 from tests.delivery.press import add_readers, states_of
 from tests.fakes.smtp_sink import Rules, SmtpSink
 from tests.wordings import PUBLISHED, join, publish, publish_first
-from worker.delivery.audience import count_audience
 from worker.delivery.deliver import deliver_batch
+from worker.delivery.headcount import count_heads
 from worker.delivery.notices import send_notices
 from worker.delivery.senders import open_sender
 from worker.readers.renewal import owe_notices
@@ -41,7 +41,7 @@ def test_a_mailbox_that_does_not_exist_is_not_written_to_again(sending: Make, ru
     assert (is_suppressed(GONE), is_suppressed(FINE)) == (True, False)
     assert dict(Subscription.objects.values_list("reader__email", "state")) == {FINE: "confirmed", GONE: "suppressed"}
     assert not Consent.objects.exists(), "a mailbox that is gone has withdrawn nothing"
-    assert count_audience("aitrends") == 1, "the next issue is not owed to it"
+    assert count_heads("aitrends").readers == 1, "the next issue is not owed to it"
 
 
 @pytest.mark.parametrize("reply", [

@@ -20,7 +20,7 @@ from django.test import Client
 from tests.readers.everything import EMAIL, LOCAL, columns_with, make_reader
 from tests.restore import Backup, database_url
 from worker.checkup import check_all
-from worker.delivery.audience import count_audience
+from worker.delivery.headcount import count_heads
 from worker.readers.erase import erase
 from worker.readers.importing import import_readers
 from worker.readers.replay import replay_journal
@@ -69,7 +69,7 @@ def test_the_person_is_gone_again_and_nothing_brings_them_back(backup: Backup, s
     retain.run()
     assert list(Reader.objects.values_list("email", flat=True)) == ["ada@example.com"]
     assert columns_with(EMAIL) | columns_with(LOCAL) == set()
-    assert count_audience("daily") == 0
+    assert count_heads("daily").readers == 0
 
 
 def _import(folder: Path) -> None:

@@ -62,7 +62,7 @@ def test_an_older_draft_that_waits_is_not_beside_words_that_there_is_none(issue:
     assert "No issue today" not in page
     assert "None" not in page
     assert "The next is drafted " in page
-    assert "an approval</li>" not in page, "only today's proofs are looked at"
+    assert "an approval</li>" in page
 
 
 def test_yesterdays_figures_beside_those_of_a_week_before(issue: Issue, desk: Client, readers: None) -> None:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q
 
+from worker.delivery.gate import read_gate
 from worker.delivery.headcount import read_headcount
 from worker.delivery.measuring import Measured, count_measured
 from worker.delivery.standing import count_copies, say_time
@@ -14,7 +15,6 @@ from worker.editorial import WEEKDAYS, Newsletter
 from worker.errors import BroadsheetError
 from worker.issues.evidence import find_placements, read_evidence, read_story_articles
 from worker.issues.timetable import deadline, draft_moment, local_day
-from worker.press.render import read_proof
 from worker.storage.models import Issue, IssueState, Placement, Section, Subscription
 
 OPEN_STATES = (IssueState.DRAFT, IssueState.APPROVED, IssueState.HELD, IssueState.SENDING)
@@ -103,7 +103,7 @@ def _make_line(issue: Issue, newsletter: Newsletter, audience: int, now: datetim
         return Line(issue, stories, readers, from_before=before, missing=_explain_state(issue, newsletter))
     ends = deadline(newsletter, issue.drafted_at)
     left = f"{say_time((ends - now).total_seconds())} left" if ends > now else "passed"
-    missing = find_missing(issue, newsletter) if is_today else ()
+    missing = find_missing(issue, newsletter)
     return Line(issue, stories, readers, say_local(ends, newsletter), left, missing, before)
 
 
@@ -120,7 +120,7 @@ def find_missing(issue: Issue, newsletter: Newsletter) -> list[str]:
     """Return what keeps a draft from going out, in words; its approval is always among it."""
     missing = []
     try:
-        _, findings = read_proof(issue)
+        _, findings = read_gate(issue)
     except BroadsheetError as error:
         missing.append(f"its proof cannot be made: {error}")
     else:
@@ -130,8 +130,7 @@ def find_missing(issue: Issue, newsletter: Newsletter) -> list[str]:
                            f"{faults[0].check}: {faults[0].message}")
         if any(finding.check == "evidence" for finding in faults) and (count := count_unsupported(issue)):
             missing.append(f"{count} sentence{'s' * (count != 1)} or headline{'s' * (count != 1)} that no source bears out")
-    eyes = " by somebody who did not edit it" if getattr(newsletter, "four_eyes", False) else ""
-    return [*missing, f"an approval{eyes}"]
+    return [*missing, "the approval of two people" if newsletter.four_eyes else "an approval"]
 
 
 def count_unsupported(issue: Issue) -> int:
