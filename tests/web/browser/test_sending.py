@@ -44,7 +44,11 @@ def _sign_in(page: Any, onward: str) -> None:
 
 def _open(page: Any, summary: str) -> None:
     """Open one of the decision's folds without a mouse; the pages before it have too many stops to tab through them all."""
+    tab = page.locator("#panetabs a[href='#decision']")
+    if page.viewport_size["width"] < 1024:  # a phone shows one pane at a time
+        tab.click()
     fold = page.locator("#decision summary", has_text=summary)
+    fold.wait_for()
     fold.focus()
     page.keyboard.press("Enter")
     page.wait_for_function("text => [...document.querySelectorAll('#decision details[open] > summary')].some("

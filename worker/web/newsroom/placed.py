@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from worker import editorial
 from worker.issues.changes import placement_mark
@@ -87,6 +89,7 @@ class StoryOnDesk:
     summary: str
     is_open: bool
     mark: str = ""  # changes.placement_mark: forms send it back as "seen"
+    others: str = ""  # options of a form: the stories it may be merged into
     is_asked: bool = True  # it is one of the first, or was opened
     reports: Sequence[tuple[int, Source]] = ()  # every report of the story, with its item's number: what can be split off
 
@@ -154,7 +157,15 @@ def read_stories(
         story = _show(placement, len(shelf) + 1, checked[placement.pk], sources, kept)
         shelf.append(replace(story, reports=_list_reports(articles.get(placement.story_id, ())),
                              is_asked=story.place <= WHOLE or placement.pk in opened))
-    return printed, dropped
+    return _offer_others(printed), dropped
+
+
+def _offer_others(printed: Sequence[StoryOnDesk]) -> list[StoryOnDesk]:
+    """Write the options once for all the forms that offer them: in a long issue they would be thousands."""
+    options = {story.placement.pk: format_html('<option value="{}">{}</option>', str(story.placement.pk), story.placement.headline)
+               for story in printed}
+    return [replace(story, others=SafeString("".join(option for pk, option in options.items() if pk != story.placement.pk)))
+            if story.is_whole else story for story in printed]
 
 
 def show_sentences(texts: Iterable[str], articles: Articles) -> list[Evidence]:

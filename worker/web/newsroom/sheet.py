@@ -29,6 +29,7 @@ from worker.web.newsroom.placed import Kept, Material, StoryOnDesk, read_materia
 SECTION_TITLES = {"lead": "Lead", "top": "Top stories", "short": "In brief"}
 # Fields that hold an editor's own words.
 TYPED = ("partner", "headline", "summary", "subject", "preheader", "note", "text", "url", "reason")
+DECISION_FORMS = ("approve-at", "schedule", "reject", "test", "correct")
 STARTED = (IssueState.SENDING, IssueState.SENT)
 
 
@@ -91,9 +92,9 @@ class Sheet:
         return SECTION_TITLES
 
     @property
-    def others(self) -> Sequence[tuple[int, str]]:
-        """What a story may be merged into, by the placement's number; made once for all the forms that offer it."""
-        return [(story.placement.pk, story.placement.headline) for story in self.printed]
+    def at_decision(self) -> bool:
+        """Tell whether the trouble is with the decision, and is to be said there."""
+        return bool(self.trouble) and (self.kept is None or self.kept.form in DECISION_FORMS)
 
     @property
     def printed(self) -> Sequence[StoryOnDesk]:

@@ -147,7 +147,7 @@
     let target = null;
     try { target = document.getElementById(decodeURIComponent(location.hash.slice(1))); } catch { /* no such place */ }
     const pane = target?.closest(".pane");
-    if (pane || !panes.dataset.pane) panes.dataset.pane = pane ? pane.id : "stories";
+    if (pane || !panes.dataset.pane) panes.dataset.pane = pane ? pane.id : panes.classList.contains("at-decision") ? "decision" : "stories";
     for (let fold = target?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
     target?.querySelector(":scope > details.row")?.setAttribute("open", "");
     if (target && target !== pane) target.scrollIntoView({ block: "nearest" });

@@ -7,6 +7,12 @@
   const issue = document.getElementById("panes").dataset.issue;
   const timers = new Map();
   let saving = null; // a promise while words are on their way
+  let swaps = 0; // answers on their way that will replace what is on the page: none may be older than words just saved
+  const pause = (time) => new Promise((done) => { setTimeout(done, time); });
+  document.addEventListener("htmx:beforeSend", (event) => { if (event.detail.target.id === "stories") swaps += 1; });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.target?.id === "stories") swaps = Math.max(0, swaps - 1);
+  });
 
   const tell = (form, words) => { const place = form.querySelector(".saved"); if (place) place.textContent = words; };
   const isTorn = (form) => form.querySelector(".theirs") !== null;
@@ -22,7 +28,7 @@
   });
 
   async function save(id) {
-    while (saving) await saving;
+    while (saving || swaps) await (saving || pause(50));
     const form = document.getElementById(id);
     if (!form || !isDirty(form) || isTorn(form) || !form.checkValidity()) return;
     clearTimeout(timers.get(id));
@@ -88,19 +94,16 @@
     if (event.detail.elt.dataset?.autosave) clearTimeout(timers.get(event.detail.elt.id));
     if (!saving && !others.length) return;
     event.preventDefault();
-    (async () => {
-      for (const form of others) await save(form.id);
-      while (saving) await saving;
-      event.detail.issueRequest(true);
-    })();
+    saveAll(others).then(() => event.detail.issueRequest(true));
   });
+  async function saveAll(forms) {
+    for (const form of forms) await save(form.id);
+    while (saving) await saving;
+  }
   document.getElementById("decision").addEventListener("submit", (event) => {
     if (!saving && !writable().length) return;
     event.preventDefault();
-    (async () => {
-      for (const form of writable()) await save(form.id);
-      complain("Your last words were saved just now. Look at the issue again, then decide.");
-    })();
+    saveAll(writable()).then(() => complain("Your last words were saved just now. Look at the issue again, then decide."));
   });
 
   // Who else is here, and what they have changed since this page was shown; asked for while somebody looks at it.
@@ -118,7 +121,7 @@
     const show = event.target.closest(".news a");
     if (!show) return;
     event.preventDefault();
-    htmx.ajax("GET", issue, { target: "#stories", swap: "innerHTML" }).then(ask);
+    saveAll(writable()).then(() => htmx.ajax("GET", issue, { target: "#stories", swap: "innerHTML" })).then(ask);
   });
   document.addEventListener("visibilitychange", ask);
   setInterval(ask, 5000);
