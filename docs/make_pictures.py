@@ -91,34 +91,70 @@ def photograph_story(browser: Browser, site: str, environment: dict[str, str]) -
 
 
 def photograph_desk(browser: Browser, site: str, entry: str) -> None:
-    """The newsroom, entered by the demo editor's one-time link; the draft is one with an update, the story that update."""
+    """The newsroom, entered by the demo editor's one-time link; the draft is the second day's, which holds an update."""
     page = browser.new_page(viewport=DESKTOP)
     page.goto(entry)
     page.get_by_role("button", name=re.compile("sign in", re.IGNORECASE)).click()
     page.wait_for_url("**/desk/**")
-    page.goto(f"{site}/desk/")
-    keep(page, "desk-desktop")
-    links = page.locator("a[href*='/desk/issues/']").evaluate_all("all => all.map(one => one.getAttribute('href'))")
-    update = page.locator("article.story", has=page.locator(".tag.update")).first
-    for draft in dict.fromkeys(links):
-        page.goto(f"{site}{draft}")
-        page.wait_for_load_state("networkidle")
-        if update.count():
-            break
-    update.locator("ol.told details").first.evaluate("one => one.open = true")
-    keep(page, "newsroom-desktop")
+    review = f"{site}/desk/issues/{SECOND_ISSUE}/"
+    photograph_review(page, review)
+    for name, path in (("today", "/desk/"), ("reports", "/desk/reports/"), ("people", "/desk/people/"), ("audit", "/desk/audit/")):
+        see(page, site + path, f"{name}-desktop", DESKTOP)
+        see(page, site + path, f"{name}-phone", PHONE)
+    page.goto(review)
+    update = page.locator(".tag.update, .kind", has_text=re.compile("update", re.IGNORECASE))
+    story = page.locator("article.story", has=update).first
+    story.locator("summary").first.click()
+    address = story.locator("a[href*='/desk/stories/']").first.get_attribute("href")
+    page.goto(f"{review}proof.html")
     page.set_viewport_size(PHONE)
-    page.wait_for_timeout(300)
-    keep(page, "newsroom-phone")
-    story = update.locator("a[href*='/desk/stories/']").first.get_attribute("href")
-    page.goto(f"{page.url.rstrip('/')}/proof.html")
     keep(page, "mail-update-phone")
     for name, size in (("story-phone", PHONE), ("story-desktop", DESKTOP)):
         page.set_viewport_size(size)
-        page.goto(f"{site}{story}")
+        page.goto(f"{site}{address}")
         page.locator("ol.told details").first.evaluate("one => one.open = true")
         keep(page, name)
     page.close()
+
+
+def photograph_review(page: Any, review: str) -> None:
+    """The review screen with a story open at a sentence's passage, and with a number in a headline that no source has."""
+    page.goto(review)
+    story = page.locator("article.story").first
+    story.locator("summary").first.click()
+    story.locator("ol.told summary").first.click()
+    page.wait_for_load_state("networkidle")
+    looks = (("review-desktop", DESKTOP, "light"), ("review-dark", DESKTOP, "dark"), ("review-phone", PHONE, "light"))
+    for name, size, scheme in looks:
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(500)
+        page.screenshot(path=PICTURES / f"{name}.png")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(DESKTOP)
+    headline = story.locator("textarea[name=headline]")
+    story.locator("details:has(textarea[name=headline]) > summary").last.click()
+    headline.fill(headline.input_value() + ", 917 hurt")
+    story.get_by_role("button", name="Save").first.click()
+    page.locator("#preflight", has_text="approval is blocked").first.wait_for()
+    panes = (("preflight-phone", "#decision", PHONE), ("issue-phone", "#proof", PHONE), ("preflight-desktop", "", DESKTOP))
+    for name, anchor, size in panes:
+        page.set_viewport_size(size)
+        page.goto(f"{review}{anchor}")
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=PICTURES / f"{name}.png")
+    for name, size in (("changes-desktop", DESKTOP), ("changes-phone", PHONE)):
+        see(page, f"{review}differences/", name, size)
+    page.goto(review)
+    page.get_by_role("button", name=re.compile("^Undo")).click()
+    page.wait_for_load_state("networkidle")
+
+
+def see(page: Any, address: str, name: str, size: Any) -> None:
+    """Go to a page of somebody who has signed in, and keep the picture."""
+    page.set_viewport_size(size)
+    page.goto(address)
+    keep(page, name)
 
 
 def take(browser: Browser, address: str, name: str, size: Any, scheme: Any = "light") -> None:
