@@ -16,7 +16,7 @@ from worker.issues.wording import clean_line, clean_url
 from worker.storage.models import Issue, Item, Kind, Placement, Section, StoryState, Waiver
 from worker.stories.summary import Claim, Sentence
 
-WHOLE = 20  # stories shown with all that is inside them; those after them are rows until one is opened: a page stays light
+WHOLE = 8  # stories shown with all that is inside them; those after them are rows until one is opened: a page stays light
 
 
 @dataclass(frozen=True)
