@@ -63,10 +63,12 @@ def test_an_editor_who_left_cannot_sign_in(editor: Editor) -> None:
 
 @pytest.mark.parametrize(("asked", "landed"), [
     ("/desk/feeds/", "/desk/feeds/"), ("https://evil.example/", "/desk/"), ("//evil.example/", "/desk/"),
-    ("javascript:alert(1)", "/desk/"),
+    ("javascript:alert(1)", "/desk/"), ("/\\evil.example", "/desk/"), ("abc", "/desk/"), ("?page=2", "/desk/"),
 ])
 def test_signing_in_leads_on_within_the_site_only(editor: Editor, asked: str, landed: str) -> None:
-    assert _sign_in(Client(), editor.email, next=asked).headers["Location"] == landed
+    client = Client()
+    assert _sign_in(client, editor.email, next=asked).headers["Location"] == landed
+    assert client.get("/desk/sign-in/", {"next": asked}).headers["Location"] == landed, "who is signed in is led on as well"
 
 
 def test_signing_out_takes_a_post(editor: Editor) -> None:

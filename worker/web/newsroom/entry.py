@@ -185,6 +185,7 @@ def _find_editor(editors: QuerySet[Editor], uid: str, token: str) -> Editor | No
 
 def _safe_onward(request: HttpRequest) -> str:
     onward = request.POST.get("next") or request.GET.get("next") or ""
-    if url_has_allowed_host_and_scheme(onward, {request.get_host()}, require_https=request.is_secure()):
+    # A path alone: whatever else is no address to Django's `redirect`, but the name of a view, which mostly there is not.
+    if onward.startswith("/") and url_has_allowed_host_and_scheme(onward, {request.get_host()}, require_https=request.is_secure()):
         return onward
     return resolve_url(settings.LOGIN_REDIRECT_URL)
