@@ -231,6 +231,7 @@ def test_access_is_ended_and_given_back(admins_desk: Client, editor: Editor) -> 
     for _ in range(2):
         assert admins_desk.post(f"/desk/people/{editor.pk}/give-back-access/").status_code == 302
     assert browser.get("/desk/").status_code == 302, "an ended session stays ended"
+    assert Client().post(link).status_code == 410, "and so does a link"
     assert Client().post("/desk/sign-in/", {"email": editor.email, "password": PASSWORD}).status_code == 302
     assert list(AuditEntry.objects.order_by("pk").values_list("action", flat=True)) == ["ended access", "gave access back"]
 
