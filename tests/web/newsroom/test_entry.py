@@ -1,5 +1,6 @@
 """Signing in: the throttle, the one-time link, passwords, and where one lands."""
 
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -7,7 +8,7 @@ from django.conf import settings
 from django.test import Client
 
 from worker.storage.models import Editor
-from worker.web.newsroom.entry import make_entry_link
+from worker.web.newsroom.entry import BY_LINK, BY_LINK_SECONDS, make_entry_link
 
 PASSWORD = "correct horse battery"
 pytestmark = pytest.mark.django_db
@@ -130,6 +131,19 @@ def test_who_came_by_link_chooses_a_password_and_comes_back_with_it() -> None:
     assert client.post("/desk/account/", {"new_password1": chosen, "new_password2": chosen}).status_code == 302
     assert client.get("/desk/").status_code == 200, "this session goes on"
     assert _sign_in(Client(), "new@example.com", chosen).status_code == 302
+
+
+def test_an_hour_after_a_link_the_old_password_is_asked_for_again(editor: Editor) -> None:
+    client = Client()
+    client.post(urlsplit(make_entry_link(editor)).path)
+    new = {"new_password1": "a long and quiet harbour", "new_password2": "a long and quiet harbour"}
+    assert "old_password" not in client.get("/desk/account/").text
+    session = client.session
+    session[BY_LINK] = int(time.time()) - BY_LINK_SECONDS
+    session.save()
+    assert client.post("/desk/account/", new).status_code == 422
+    assert client.post("/desk/account/second-factor/").status_code == 422
+    assert client.post("/desk/account/", {"old_password": PASSWORD, **new}).status_code == 302
 
 
 def test_changing_a_password_needs_the_old_one_and_ends_other_sessions(editor: Editor) -> None:

@@ -1,5 +1,7 @@
 """Somebody's own affairs in: a new password, sessions to end; done, and told on their account's page, out."""
 
+import time
+
 from django.contrib import messages
 from django.contrib.auth import logout, update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
@@ -10,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from worker.storage.models import AuditEntry, Editor, Role
 from worker.web.newsroom.codes import has_factor
-from worker.web.newsroom.entry import BY_LINK
+from worker.web.newsroom.entry import BY_LINK, BY_LINK_SECONDS
 from worker.web.newsroom.guards import editor_of, for_viewers
 from worker.web.newsroom.membership import ROLE_WORDS
 from worker.web.newsroom.sessions import end_sessions, list_sessions
@@ -81,8 +83,8 @@ def _show(request: HttpRequest, editor: Editor, form: SetPasswordForm, *, troubl
 
 
 def needs_password(request: HttpRequest, editor: Editor) -> bool:
-    """Tell whether somebody must show their password before changing how they sign in; who came by a one-time link need not."""
-    return editor.has_usable_password() and not request.session.get(BY_LINK)
+    """Tell whether somebody must show their password before changing how they sign in; not who just came by a one-time link."""
+    return editor.has_usable_password() and request.session.get(BY_LINK, 0) + BY_LINK_SECONDS <= time.time()
 
 
 def refuse_without_password(request: HttpRequest, editor: Editor) -> HttpResponse | str:
