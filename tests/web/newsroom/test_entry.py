@@ -57,6 +57,14 @@ def test_after_too_many_failures_even_the_right_password_waits(editor: Editor, a
     assert _sign_in(Client(), approver.email).status_code == 302, "others are not shut out with them"
 
 
+def test_failures_from_many_addresses_of_one_ipv6_network_count_as_one(editor: Editor) -> None:
+    known = {"email": editor.email, "password": "wrong"}
+    codes = [Client(REMOTE_ADDR=f"2001:db8:1:2::{n + 1:x}").post("/desk/sign-in/", known).status_code
+             for n in range(settings.AXES_FAILURE_LIMIT + 1)]
+    assert codes[-2:] == [429, 429]
+    assert Client(REMOTE_ADDR="2001:db8:1:3::1").post("/desk/sign-in/", known).status_code == 422, "another network is not shut out"
+
+
 def test_an_editor_who_left_cannot_sign_in(editor: Editor) -> None:
     Editor.objects.filter(pk=editor.pk).update(is_active=False)
     assert _sign_in(Client(), editor.email).status_code == 422
