@@ -229,3 +229,8 @@ def test_ports_and_encryption_by_default(url: str, port: int, starttls: str) -> 
     assert (server.port, server.starttls) == (port, starttls)
 
 
+@pytest.mark.parametrize("rest", ["/x", "#x", "?x", "\N{ACCOUNT OF}"])
+def test_an_address_that_cannot_be_read_is_told_without_its_password(rest: str) -> None:
+    with pytest.raises(BroadsheetError, match="SENDER_URL") as caught:
+        open_sender(f"smtp://me:hunter2{rest}@relay.example:587")
+    assert "hunter2" not in str(caught.value)

@@ -45,6 +45,7 @@ def test_an_invited_editor_enrols_signs_in_with_a_code_and_is_signed_out_by_anot
     assert_fits(admin)
     admin.get_by_label("E-mail address").fill("new@example.com")
     admin.get_by_label("Role").select_option("editor")
+    admin.get_by_label("Your own password").fill(PASSWORD)
     _press(admin, "Send the invitation")
     admin.get_by_text("new@example.com is invited as editor").wait_for()
     assert_fits(admin)
@@ -94,6 +95,7 @@ def test_an_invited_editor_enrols_signs_in_with_a_code_and_is_signed_out_by_anot
 
     admin.get_by_role("link", name="new@example.com").click()
     admin.get_by_label("What they may do").select_option("viewer")
+    admin.get_by_label("Your own password").first.fill(PASSWORD)
     assert_fits(admin)
     _press(admin, "Change the role")
     admin.get_by_text("They are viewer now").wait_for()

@@ -1,5 +1,6 @@
 """Signing in: the throttle, the one-time link, passwords, and where one lands."""
 
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -7,7 +8,7 @@ from django.conf import settings
 from django.test import Client
 
 from worker.storage.models import Editor
-from worker.web.newsroom.entry import make_entry_link
+from worker.web.newsroom.entry import BY_LINK, BY_LINK_SECONDS, make_entry_link
 
 PASSWORD = "correct horse battery"
 pytestmark = pytest.mark.django_db
@@ -56,6 +57,14 @@ def test_after_too_many_failures_even_the_right_password_waits(editor: Editor, a
     assert _sign_in(Client(), approver.email).status_code == 302, "others are not shut out with them"
 
 
+def test_failures_from_many_addresses_of_one_ipv6_network_count_as_one(editor: Editor) -> None:
+    known = {"email": editor.email, "password": "wrong"}
+    codes = [Client(REMOTE_ADDR=f"2001:db8:1:2::{n + 1:x}").post("/desk/sign-in/", known).status_code
+             for n in range(settings.AXES_FAILURE_LIMIT + 1)]
+    assert codes[-2:] == [429, 429]
+    assert Client(REMOTE_ADDR="2001:db8:1:3::1").post("/desk/sign-in/", known).status_code == 422, "another network is not shut out"
+
+
 def test_an_editor_who_left_cannot_sign_in(editor: Editor) -> None:
     Editor.objects.filter(pk=editor.pk).update(is_active=False)
     assert _sign_in(Client(), editor.email).status_code == 422
@@ -63,10 +72,12 @@ def test_an_editor_who_left_cannot_sign_in(editor: Editor) -> None:
 
 @pytest.mark.parametrize(("asked", "landed"), [
     ("/desk/feeds/", "/desk/feeds/"), ("https://evil.example/", "/desk/"), ("//evil.example/", "/desk/"),
-    ("javascript:alert(1)", "/desk/"),
+    ("javascript:alert(1)", "/desk/"), ("/\\evil.example", "/desk/"), ("abc", "/desk/"), ("?page=2", "/desk/"),
 ])
 def test_signing_in_leads_on_within_the_site_only(editor: Editor, asked: str, landed: str) -> None:
-    assert _sign_in(Client(), editor.email, next=asked).headers["Location"] == landed
+    client = Client()
+    assert _sign_in(client, editor.email, next=asked).headers["Location"] == landed
+    assert client.get("/desk/sign-in/", {"next": asked}).headers["Location"] == landed, "who is signed in is led on as well"
 
 
 def test_signing_out_takes_a_post(editor: Editor) -> None:
@@ -128,6 +139,19 @@ def test_who_came_by_link_chooses_a_password_and_comes_back_with_it() -> None:
     assert client.post("/desk/account/", {"new_password1": chosen, "new_password2": chosen}).status_code == 302
     assert client.get("/desk/").status_code == 200, "this session goes on"
     assert _sign_in(Client(), "new@example.com", chosen).status_code == 302
+
+
+def test_an_hour_after_a_link_the_old_password_is_asked_for_again(editor: Editor) -> None:
+    client = Client()
+    client.post(urlsplit(make_entry_link(editor)).path)
+    new = {"new_password1": "a long and quiet harbour", "new_password2": "a long and quiet harbour"}
+    assert "old_password" not in client.get("/desk/account/").text
+    session = client.session
+    session[BY_LINK] = int(time.time()) - BY_LINK_SECONDS
+    session.save()
+    assert client.post("/desk/account/", new).status_code == 422
+    assert client.post("/desk/account/second-factor/").status_code == 422
+    assert client.post("/desk/account/", {"old_password": PASSWORD, **new}).status_code == 302
 
 
 def test_changing_a_password_needs_the_old_one_and_ends_other_sessions(editor: Editor) -> None:

@@ -26,6 +26,7 @@ from worker.web.newsroom import membership
 from worker.web.newsroom.entry import make_entry_link
 
 PASSWORD = "correct horse battery"
+OWN = {"password": PASSWORD}  # of whoever gives rights away
 pytestmark = pytest.mark.django_db
 
 
@@ -84,7 +85,7 @@ def test_nobody_else_sees_the_way_to_it(editors_desk: Client, desk: Client) -> N
 def test_who_is_invited_gets_one_letter_and_comes_in_with_a_password(
     admins_desk: Client, inbox: Callable[[], list[Any]]
 ) -> None:
-    answer = admins_desk.post("/desk/people/invite/", {"email": " New.One@Example.com ", "role": "approver"}, follow=True)
+    answer = admins_desk.post("/desk/people/invite/", {"email": " New.One@Example.com ", "role": "approver", **OWN}, follow=True)
     assert "new.one@example.com is invited as approver" in answer.text
     [letter] = inbox()
     assert letter["To"] == "new.one@example.com"
@@ -110,7 +111,8 @@ def test_who_is_invited_gets_one_letter_and_comes_in_with_a_password(
 
 
 def test_two_presses_are_one_invitation(admins_desk: Client, inbox: Callable[[], list[Any]]) -> None:
-    first, second = (admins_desk.post("/desk/people/invite/", {"email": "new@example.com", "role": "viewer"}) for _ in range(2))
+    asked = {"email": "new@example.com", "role": "viewer", **OWN}
+    first, second = (admins_desk.post("/desk/people/invite/", asked) for _ in range(2))
     assert (first.status_code, second.status_code) == (302, 409)
     assert "known here already" in second.text
     assert len(inbox()) == 1
@@ -123,7 +125,7 @@ def test_two_presses_are_one_invitation(admins_desk: Client, inbox: Callable[[],
     "", "nobody", "a@b@c.example", "x@example.com\r\nBcc: all@example.com", "x@example.com\nSubject: hello", "<x@example.com>",
     "Ada <x@example.com>", "x@example.com, y@example.com", "x\0@example.com", "a" * 300 + "@example.com"])
 def test_what_is_no_address_is_refused_in_words(admins_desk: Client, inbox: Callable[[], list[Any]], email: str) -> None:
-    answer = admins_desk.post("/desk/people/invite/", {"email": email, "role": "viewer"})
+    answer = admins_desk.post("/desk/people/invite/", {"email": email, "role": "viewer", **OWN})
     assert answer.status_code == 422
     assert "Nobody was invited" in answer.text
     assert inbox() == []
@@ -131,7 +133,7 @@ def test_what_is_no_address_is_refused_in_words(admins_desk: Client, inbox: Call
 
 
 def test_what_is_no_role_is_refused(admins_desk: Client, inbox: Callable[[], list[Any]]) -> None:
-    assert admins_desk.post("/desk/people/invite/", {"email": "x@example.com", "role": "owner"}).status_code == 422
+    assert admins_desk.post("/desk/people/invite/", {"email": "x@example.com", "role": "owner", **OWN}).status_code == 422
     assert inbox() == []
 
 
@@ -141,7 +143,7 @@ def test_hostile_names_stay_text_in_the_letter_and_on_the_page(
     Editor.objects.filter(pk=admin.pk).update(email='"<script>alert(1)</script>"@example.com')
     text = editorial_file.read_text().replace('name = "Example Press"', 'name = "Q&A <script>, Bcc: all@example.com"')
     editorial_file.write_text(text)
-    assert admins_desk.post("/desk/people/invite/", {"email": "o'brien+x@example.com", "role": "editor"}).status_code == 302
+    assert admins_desk.post("/desk/people/invite/", {"email": "o'brien+x@example.com", "role": "editor", **OWN}).status_code == 302
     [letter] = inbox()
     assert letter["Bcc"] is None
     assert letter["Subject"] == "You are invited to the desk of Q&A <script>, Bcc: all@example.com"
@@ -154,7 +156,7 @@ def test_a_mail_system_that_is_not_there_is_told_of_and_the_link_offered(
     admins_desk: Client, settings: Any, sender: str
 ) -> None:
     settings.SENDER_URL = sender
-    answer = admins_desk.post("/desk/people/invite/", {"email": "new@example.com", "role": "editor"})
+    answer = admins_desk.post("/desk/people/invite/", {"email": "new@example.com", "role": "editor", **OWN})
     assert answer.status_code == 200
     assert "new@example.com is invited, but the letter could not be sent:" in answer.text
     found = re.search(r'readonly value="([^"]+/desk/enter/[^"]+)"', answer.text)
@@ -167,7 +169,7 @@ def test_no_letter_goes_to_an_address_that_must_not_be_written_to(
     admins_desk: Client, inbox: Callable[[], list[Any]]
 ) -> None:
     suppress("new@example.com", "complaint")
-    answer = admins_desk.post("/desk/people/invite/", {"email": "new@example.com", "role": "editor"})
+    answer = admins_desk.post("/desk/people/invite/", {"email": "new@example.com", "role": "editor", **OWN})
     assert "could not be sent" in answer.text
     assert inbox() == []
 
@@ -175,7 +177,7 @@ def test_no_letter_goes_to_an_address_that_must_not_be_written_to(
 def test_an_invitation_is_made_again_and_taken_back(
     admins_desk: Client, inbox: Callable[[], list[Any]], tmp_path: Path
 ) -> None:
-    admins_desk.post("/desk/people/invite/", {"email": "new@example.com", "role": "editor"})
+    admins_desk.post("/desk/people/invite/", {"email": "new@example.com", "role": "editor", **OWN})
     person = Editor.objects.get(email="new@example.com")
     Editor.objects.filter(pk=person.pk).update(invited_at=timezone.now() - timedelta(days=4))
     assert "the link has run out" in admins_desk.get("/desk/people/").text
@@ -190,11 +192,11 @@ def test_an_invitation_is_made_again_and_taken_back(
         assert Client().post(path).status_code == 410
     assert not Editor.objects.filter(email="new@example.com").exists(), "a stranger’s address does not stay"
     assert admins_desk.post(f"/desk/people/{person.pk}/take-back/").status_code == 404, "a second press"
-    assert admins_desk.post("/desk/people/invite/", {"email": "new@example.com", "role": "editor"}).status_code == 302
+    assert admins_desk.post("/desk/people/invite/", {"email": "new@example.com", "role": "editor", **OWN}).status_code == 302
 
 
 def test_using_one_of_two_links_ends_the_other(admins_desk: Client, inbox: Callable[[], list[Any]]) -> None:
-    admins_desk.post("/desk/people/invite/", {"email": "new@example.com", "role": "editor"})
+    admins_desk.post("/desk/people/invite/", {"email": "new@example.com", "role": "editor", **OWN})
     other = urlsplit(make_entry_link(Editor.objects.get(email="new@example.com"))).path
     assert Client().post(link_in(inbox()[0])).status_code == 302
     assert Client().post(other).status_code == 410
@@ -209,12 +211,12 @@ def test_who_has_come_in_is_not_taken_back_nor_invited_again(admins_desk: Client
 def test_another_role_counts_at_once_and_ends_the_sessions(admins_desk: Client, editor: Editor) -> None:
     browser = sign_in(editor)
     assert browser.get("/desk/").status_code == 200
-    answer = admins_desk.post(f"/desk/people/{editor.pk}/role/", {"role": "viewer"}, follow=True)
+    answer = admins_desk.post(f"/desk/people/{editor.pk}/role/", {"role": "viewer", **OWN}, follow=True)
     assert "They are viewer now" in answer.text
     assert browser.get("/desk/").status_code == 302
     again = sign_in(Editor.objects.get(pk=editor.pk))
     assert again.get("/desk/readers/").status_code == 403
-    admins_desk.post(f"/desk/people/{editor.pk}/role/", {"role": "viewer"})
+    admins_desk.post(f"/desk/people/{editor.pk}/role/", {"role": "viewer", **OWN})
     assert again.get("/desk/").status_code == 200, "the same role once more ends nothing"
     entry = AuditEntry.objects.get(action="changed a role")
     assert entry.detail == {"who": "editor@example.com", "was": "editor", "now": "viewer"}
@@ -229,8 +231,9 @@ def test_access_is_ended_and_given_back(admins_desk: Client, editor: Editor) -> 
     assert Client().post(link).status_code == 410
     assert Client().post("/desk/sign-in/", {"email": editor.email, "password": PASSWORD}).status_code == 422
     for _ in range(2):
-        assert admins_desk.post(f"/desk/people/{editor.pk}/give-back-access/").status_code == 302
+        assert admins_desk.post(f"/desk/people/{editor.pk}/give-back-access/", OWN).status_code == 302
     assert browser.get("/desk/").status_code == 302, "an ended session stays ended"
+    assert Client().post(link).status_code == 410, "and so does a link"
     assert Client().post("/desk/sign-in/", {"email": editor.email, "password": PASSWORD}).status_code == 302
     assert list(AuditEntry.objects.order_by("pk").values_list("action", flat=True)) == ["ended access", "gave access back"]
 
@@ -253,9 +256,24 @@ def test_removing_somebodys_second_factor_takes_the_admins_own_password(admins_d
         assert admins_desk.post(address, {"password": password}).status_code == 422
     assert SecondFactor.objects.exists()
     for _ in range(2):
-        assert admins_desk.post(address, {"password": PASSWORD}).status_code == 302
+        assert admins_desk.post(address, OWN).status_code == 302
     assert not SecondFactor.objects.exists()
     assert AuditEntry.objects.filter(action="removed a second factor").count() == 1
+
+
+@pytest.mark.parametrize("password", [{}, {"password": "wrong"}])
+def test_who_sits_down_at_an_admins_desk_gives_nobody_rights(
+    admins_desk: Client, editor: Editor, inbox: Callable[[], list[Any]], password: dict[str, str]
+) -> None:
+    gone = Editor.objects.create_user("gone@example.com", PASSWORD)
+    Editor.objects.filter(pk=gone.pk).update(is_active=False)
+    for address, asked in (("invite", {"email": "new@example.com", "role": "admin"}), (f"{editor.pk}/role", {"role": "admin"}),
+                           (f"{gone.pk}/give-back-access", {})):
+        answer = admins_desk.post(f"/desk/people/{address}/", {**asked, **password})
+        assert (answer.status_code, "That is not your password. Nothing was changed." in answer.text) == (422, True)
+    assert sorted(Editor.objects.filter(is_active=True).values_list("email", "role")) == [
+        ("admin@example.com", "admin"), ("editor@example.com", "editor")]
+    assert inbox() == []
 
 
 @pytest.mark.parametrize("way", ["role", "end-access"])
@@ -263,7 +281,7 @@ def test_the_last_admin_stays(admins_desk: Client, admin: Editor, way: str) -> N
     Editor.objects.create_user("never-came@example.com", role=Role.ADMIN)
     gone = Editor.objects.create_user("gone@example.com", PASSWORD, role=Role.ADMIN)
     Editor.objects.filter(pk=gone.pk).update(is_active=False)
-    answer = admins_desk.post(f"/desk/people/{admin.pk}/{way}/", {"role": "editor"})
+    answer = admins_desk.post(f"/desk/people/{admin.pk}/{way}/", {"role": "editor", **OWN})
     assert answer.status_code == 422
     assert "admin@example.com is the last admin here: make somebody else an admin first." in answer.text
     admin.refresh_from_db()
@@ -276,7 +294,7 @@ def test_the_last_admin_stays(admins_desk: Client, admin: Editor, way: str) -> N
 def test_who_takes_their_own_rights_away_is_shown_the_door(admins_desk: Client, admin: Editor, way: str) -> None:
     Editor.objects.create_user("second@example.com", PASSWORD, role=Role.ADMIN)
     admins_desk.get("/desk/")
-    answer = admins_desk.post(f"/desk/people/{admin.pk}/{way}/", {"role": "editor"}, follow=True)
+    answer = admins_desk.post(f"/desk/people/{admin.pk}/{way}/", {"role": "editor", **OWN}, follow=True)
     assert answer.redirect_chain[-1][0] == "/desk/sign-in/"
     assert "you are signed out" in answer.text
     assert admins_desk.get("/desk/").status_code == 302
@@ -309,7 +327,7 @@ def test_two_admins_who_end_each_other_at_once_leave_one(admin: Editor) -> None:
 def test_nobody_of_that_number_is_a_404_in_words(admins_desk: Client) -> None:
     assert "There is nobody with the number 999" in admins_desk.get("/desk/people/999/").text
     for way in ("role", "end-access", "give-back-access", "sign-out", "invite-again", "take-back"):
-        assert admins_desk.post(f"/desk/people/999/{way}/", {"role": "editor"}).status_code == 404
+        assert admins_desk.post(f"/desk/people/999/{way}/", {"role": "editor", **OWN}).status_code == 404
 
 
 def test_the_command_changes_a_role_under_the_same_rules(admin: Editor, editor: Editor, monkeypatch: Any) -> None:

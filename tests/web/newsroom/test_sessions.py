@@ -2,6 +2,7 @@
 
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from tests.web.newsroom.browsers import sign_in
 from worker.storage.models import AuditEntry, Editor
+from worker.web.newsroom.entry import make_entry_link
 from worker.web.newsroom.sessions import describe_browser, end_sessions, list_sessions, shorten_network
 
 PASSWORD = "correct horse battery"
@@ -53,22 +55,42 @@ def test_ones_own_sessions_are_listed_in_words_and_no_others(browsers: list[Clie
 def test_one_session_is_ended_by_its_mark(browsers: list[Client], editor: Editor) -> None:
     phone = next(one for one in list_sessions(editor.pk) if one.browser == "Safari on an iPhone")
     for _ in range(2):  # the second press finds nothing, and does no harm
-        assert browsers[0].post("/desk/account/sessions/end/", {"session": phone.mark}).status_code == 302
+        assert browsers[0].post("/desk/account/sessions/end/", {"session": phone.mark, "password": PASSWORD}).status_code == 302
     assert [browser.get("/desk/").status_code for browser in browsers] == [200, 302, 200]
     assert AuditEntry.objects.filter(action="ended own sessions").count() == 1
 
 
 def test_all_the_others_are_ended(browsers: list[Client]) -> None:
-    answer = browsers[1].post("/desk/account/sessions/end/", follow=True)
+    answer = browsers[1].post("/desk/account/sessions/end/", {"password": PASSWORD}, follow=True)
     assert "2 sessions ended" in answer.text
     assert [browser.get("/desk/").status_code for browser in browsers] == [302, 200, 302]
+
+
+@pytest.mark.parametrize("password", ["", "wrong"])
+def test_who_sits_down_at_a_browser_left_open_ends_no_other_session(browsers: list[Client], password: str) -> None:
+    mark = next(one.mark for one in list_sessions(Editor.objects.get().pk) if one.browser == "Safari on an iPhone")
+    for asked in ({}, {"session": mark}):
+        answer = browsers[0].post("/desk/account/sessions/end/", {**asked, "password": password})
+        assert (answer.status_code, "That is not your password" in answer.text) == (422, True)
+    assert {browser.get("/desk/").status_code for browser in browsers} == {200}
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        answer = browsers[0].post("/desk/account/sessions/end/", {"password": password})
+    assert answer.status_code == 429, "nor is the password tried out there"
+
+
+def test_who_came_by_a_link_ends_the_others_without_a_password(browsers: list[Client], editor: Editor) -> None:
+    here = Client()
+    here.post(urlsplit(make_entry_link(Editor.objects.get(pk=editor.pk))).path)
+    assert "Your own password" not in here.get("/desk/account/").text
+    assert here.post("/desk/account/sessions/end/").status_code == 302
+    assert {browser.get("/desk/").status_code for browser in browsers} == {302}
 
 
 def test_somebody_elses_session_cannot_be_ended(browsers: list[Client], editor: Editor, approver: Editor) -> None:
     other = sign_in(approver)
     for one in list_sessions(editor.pk):
-        other.post("/desk/account/sessions/end/", {"session": one.mark})
-    other.post("/desk/account/sessions/end/")
+        other.post("/desk/account/sessions/end/", {"session": one.mark, "password": PASSWORD})
+    other.post("/desk/account/sessions/end/", {"password": PASSWORD})
     assert {browser.get("/desk/").status_code for browser in browsers} == {200}
 
 

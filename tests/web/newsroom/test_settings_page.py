@@ -37,6 +37,17 @@ def test_no_secret_is_shown(admins_desk: Client, settings: Any) -> None:
     assert "redis://•••@redis.example/0" in page
 
 
+@pytest.mark.parametrize(("name", "value", "shown"), [
+    ("SENDER_URL", "smtp://me:p/ss@word@relay.example:587", "smtp://•••@relay.example:587"),
+    ("SENDER_URL", "smtp://relay.example?starttls=never", "smtp://relay.example?starttls=never"),
+    ("REDIS_URL", "redis://redis.example/0?Password=hush&db=1", "redis://redis.example/0?Password=•••&db=1"),
+    ("SENDGRID_HOST", "https://api.example/v3?api_key=hush", "https://api.example/v3?api_key=•••"),
+])
+def test_no_secret_is_shown_however_an_address_holds_it(settings: Any, name: str, value: str, shown: str) -> None:
+    setattr(settings, name, value)
+    assert settings_page.say_setting(name) == shown
+
+
 def test_where_each_comes_from_is_said(admins_desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     from worker import settings as module
 

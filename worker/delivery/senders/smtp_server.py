@@ -37,8 +37,9 @@ def read_server(url: str) -> Server:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
         query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-    except ValueError as error:
-        raise BroadsheetError(f"SENDER_URL cannot be read ({error}): {_FORM}") from error
+    except ValueError:  # its words may quote a piece of the password, and everybody at the desk reads why nothing is sent
+        raise BroadsheetError(f"SENDER_URL cannot be read: {_FORM}, with signs such as / # @ : in the password as %2F %23 %40 "
+                              "%3A") from None
     starttls, connections = query.pop("starttls", ""), query.pop("connections", "16")
     is_number = connections.isascii() and connections.isdigit() and 1 <= int(connections) <= 100
     if not host or parts.path.strip("/") or query or starttls not in ("", "never", "required") or not is_number:

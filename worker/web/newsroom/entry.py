@@ -25,7 +25,8 @@ from worker.web.newsroom.guards import for_anyone
 from worker.web.newsroom.throttle import count_failure, refuse_locked
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-BY_LINK = "entered_by_link"  # in the session: who came by a link may choose a password without knowing the old one
+BY_LINK = "entered_by_link"  # in the session: when somebody came by a link, who may choose a password without knowing the old one
+BY_LINK_SECONDS = 3600  # for so long; a browser that is left open later asks like any other
 HALF_WAY = "half_way"  # in the session: who has shown a password or a link, and is asked for a code; they are not signed in
 HALF_WAY_SECONDS = 600
 SAID = {
@@ -166,7 +167,7 @@ def _let_in(request: HttpRequest, editor: Editor, onward: str, *, by_link: bool)
     request.session.pop(HALF_WAY, None)
     if not by_link:
         return redirect(onward)
-    request.session[BY_LINK] = True
+    request.session[BY_LINK] = int(time.time())
     AuditEntry.objects.create(actor=editor.email, action="signed in by link", subject=f"editor {editor.pk}")
     if not editor.has_usable_password():
         messages.info(request, "Welcome. Choose a password, so that you can come back without a link.")
@@ -185,6 +186,7 @@ def _find_editor(editors: QuerySet[Editor], uid: str, token: str) -> Editor | No
 
 def _safe_onward(request: HttpRequest) -> str:
     onward = request.POST.get("next") or request.GET.get("next") or ""
-    if url_has_allowed_host_and_scheme(onward, {request.get_host()}, require_https=request.is_secure()):
+    # A path alone: whatever else is no address to Django's `redirect`, but the name of a view, which mostly there is not.
+    if onward.startswith("/") and url_has_allowed_host_and_scheme(onward, {request.get_host()}, require_https=request.is_secure()):
         return onward
     return resolve_url(settings.LOGIN_REDIRECT_URL)

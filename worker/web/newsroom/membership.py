@@ -56,7 +56,8 @@ def end_access(editor_id: int, *, by: Actor) -> bool:
             return False
         _keep_an_admin(person, others)
         person.is_active = False
-        person.save(update_fields=["is_active"])
+        person.links_used += 1  # or the links of before would open the door again when access is given back
+        person.save(update_fields=["is_active", "links_used"])
         end_sessions(person.pk)
         _record(by, "ended access", person)
     return True

@@ -17,7 +17,7 @@ from worker.errors import BroadsheetError, NotFoundError
 from worker.storage.models import Editor, Role
 from worker.web.errors import status_of
 from worker.web.newsroom import membership
-from worker.web.newsroom.account import refuse_wrong_password
+from worker.web.newsroom.account import needs_password, refuse_without_password, refuse_wrong_password
 from worker.web.newsroom.codes import has_factor
 from worker.web.newsroom.entry import make_entry_link
 from worker.web.newsroom.forms import InviteForm, RoleForm
@@ -43,9 +43,13 @@ def person(request: HttpRequest, editor_id: int) -> HttpResponse:
 
 
 @for_admins
+@sensitive_post_parameters("password")
 @require_POST
 def invite(request: HttpRequest) -> HttpResponse:
-    """Make a place for an address, and send the letter with the link."""
+    """Make a place for an address, and send the letter with the link. Who gives rights away shows their own password: somebody at a
+    desk left open could else stay for good."""
+    if refusal := refuse_without_password(request, editor_of(request)):
+        return refusal if isinstance(refusal, HttpResponse) else _show_people(request, trouble=refusal, status=422)
     form = InviteForm(request.POST)
     if not form.is_valid():
         return _show_people(request, trouble=f"Nobody was invited. {form.words()}", status=422)
@@ -79,9 +83,12 @@ def take_back(request: HttpRequest, editor_id: int) -> HttpResponse:
 
 
 @for_admins
+@sensitive_post_parameters("password")
 @require_POST
 def change_role(request: HttpRequest, editor_id: int) -> HttpResponse:
-    """Give somebody another role; whoever they are, their sessions end."""
+    """Give somebody another role; whoever they are, their sessions end; it takes the password, as inviting does."""
+    if refusal := refuse_without_password(request, editor_of(request)):
+        return refusal if isinstance(refusal, HttpResponse) else _show_person(request, editor_id, trouble=refusal, status=422)
     form = RoleForm(request.POST)
     if not form.is_valid():
         return _show_person(request, editor_id, trouble=f"Nothing was changed. {form.words()}", status=422)
@@ -107,9 +114,12 @@ def end_access(request: HttpRequest, editor_id: int) -> HttpResponse:
 
 
 @for_admins
+@sensitive_post_parameters("password")
 @require_POST
 def give_back_access(request: HttpRequest, editor_id: int) -> HttpResponse:
-    """Let somebody in again."""
+    """Let somebody in again; it takes the password, as inviting does."""
+    if refusal := refuse_without_password(request, editor_of(request)):
+        return refusal if isinstance(refusal, HttpResponse) else _show_person(request, editor_id, trouble=refusal, status=422)
     def decide(admin: Editor) -> str:
         return "They may come in again." if membership.give_back_access(editor_id, by=admin) else "They may come in already."
 
@@ -181,14 +191,16 @@ def _describe(role: Role) -> str:
 def _show_people(request: HttpRequest, *, trouble: str = "", status: int = 200) -> HttpResponse:
     listed = Editor.objects.select_related("second_factor").order_by("-is_active", "email")
     typed = {name: request.POST.get(name, "") for name in ("email", "role")}
-    values = {"here": "people", "people": listed, "roles": _ROLES, "trouble": trouble, "typed": typed, "links_end": _links_end()}
+    values = {"here": "people", "people": listed, "roles": _ROLES, "trouble": trouble, "typed": typed, "links_end": _links_end(),
+              "asks": needs_password(request, editor_of(request))}
     return render(request, "web/desk/people.html", values, status=status)
 
 
 def _show_person(request: HttpRequest, editor_id: int, *, trouble: str = "", link: str = "", status: int = 200) -> HttpResponse:
     shown = find_person(editor_id)
     values = {"here": "people", "person": shown, "roles": _ROLES, "trouble": trouble, "link": link, "has_factor": has_factor(shown),
-              "sessions": list_sessions(shown.pk), "links_end": _links_end(), "is_self": shown.pk == editor_of(request).pk}
+              "sessions": list_sessions(shown.pk), "links_end": _links_end(), "is_self": shown.pk == editor_of(request).pk,
+              "asks": needs_password(request, editor_of(request))}
     return render(request, "web/desk/person.html", values, status=status)
 
 

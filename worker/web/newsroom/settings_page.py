@@ -40,7 +40,8 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "Logs": ("LOG_FORMAT", "SENTRY_DSN"),
 }
 SECRET = {"SECRET_KEY", "SECRET_KEY_FALLBACKS", "SENDGRID_API_KEY", "SENDGRID_WEBHOOK_KEY", "SUMMARISER_API_KEY", "SENTRY_DSN"}
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
+_CREDENTIALS = re.compile(r"(?<=://)\S*@")  # to the last one: a password may hold a / or @ that nobody wrote as %2F or %40
+_KEYS = re.compile(r"(?<=[?&])([^=&]*(?:pass|key|token|secret)[^=&]*=)[^&]*", re.IGNORECASE)  # redis://host?password=...
 _checking = Lock()
 
 
@@ -140,7 +141,7 @@ def say_setting(name: str) -> str:
         return ", ".join(str(one) for one in value) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{key}={one}" for key, one in value.items()) or "none"
-    return _CREDENTIALS.sub("•••@", str(value)) if value not in (None, "") else "none"
+    return _KEYS.sub(r"\1•••", _CREDENTIALS.sub("•••@", str(value))) if value not in (None, "") else "none"
 
 
 def _show(request: HttpRequest, *, findings: Sequence[checkup.Finding] = (), form: NewsletterForm | None = None, key: str = "",

@@ -59,6 +59,9 @@ def network_address(request: HttpRequest) -> str | None:
 
 
 def countable_address(request: HttpRequest) -> str:
-    """Return the address that failed sign-ins are counted by. All without one share the unspecified one (RFC 4291 section 2.5.2):
-    attempts that are stored without any are not found again, and nobody would be locked out."""
-    return network_address(request) or "::"
+    """Return the address that failed sign-ins are counted by: of IPv6 the /64, which is what one customer has at least (RFC 6177),
+    and so never runs out of. All without one share the unspecified one (RFC 4291 section 2.5.2): attempts that are stored without
+    any are not found again, and nobody would be locked out."""
+    ip = ipaddress.ip_address(network_address(request) or "::")
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return str(ipaddress.ip_network((ip, 64), strict=False).network_address) if ip.version == 6 else str(ip)
