@@ -1,7 +1,7 @@
 """Alarms by mail: to those who decide, once for each event, not lost by a crash, and no issue is sent because of one."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -23,7 +23,7 @@ from worker.errors import TransientError
 from worker.issues.draft import draft_issue, hold_overdue
 from worker.issues.edit import reopen
 from worker.issues.timetable import say_left
-from worker.press.approve import approve_issue, let_go
+from worker.press.approve import approve_issue, let_go, withdraw_approval
 from worker.press.render import render_proof
 from worker.readers.retention import retain
 from worker.readers.suppress import suppress
@@ -123,6 +123,36 @@ def test_what_was_decided_meanwhile_is_not_told(draft: Issue, approver: Editor, 
     assert send_alarms(now=soon) == 0
     assert box() == []
     assert {state for _, _, state in states()} == {"cancelled"}
+
+
+def test_an_approval_taken_back_before_the_deadline_is_told_although_the_warning_of_before_was_not_sent(
+        draft: Issue, approver: Editor, box: Box) -> None:
+    soon = DEADLINE - timedelta(minutes=30)
+    owe_alarms(now=soon)
+    approve_issue(draft.pk, editor=approver, proof_sha256=render_proof(draft).sha256)
+    send_alarms(now=soon)
+    withdraw_approval(draft.pk, editor=approver)
+    Issue.objects.update(drafted_at=DEADLINE - timedelta(minutes=20))
+    late = DEADLINE - timedelta(minutes=5)
+    assert owe_alarms(now=late) == 2
+    assert owe_alarms(now=late) == 0
+    assert send_alarms(now=late) == 2
+
+
+def test_two_who_find_an_event_at_the_same_moment_owe_it_once(draft: Issue, settings: Any) -> None:
+    late = hold(draft)
+
+    class Interrupted(list[str]):
+        """Addresses that are read after the look at what is owed already: somebody else owes all of it in between."""
+
+        def __iter__(self) -> Iterator[str]:
+            settings.ALARM_ADDRESSES = []
+            assert owe_alarms(now=late) == 2
+            return super().__iter__()
+
+    settings.ALARM_ADDRESSES = Interrupted()
+    owe_alarms(now=late)
+    assert sorted(to for _, to, _ in states()) == ["admin@example.com", "approver@example.com"]
 
 
 def test_an_issue_held_again_is_told_again(draft: Issue, approver: Editor, box: Box) -> None:

@@ -148,6 +148,14 @@ def test_a_dead_link_is_waived_for_a_reason_that_stands_in_the_audit_log(issue: 
     approve(issue, approver)
 
 
+def test_a_dead_page_of_our_own_is_waived_as_its_mend_says(issue: Issue, editor: Editor, approver: Editor, settings: Any) -> None:
+    own = f"{settings.BASE_URL}/terms/"
+    answer(issue, own, Verdict.BAD)
+    assert find(issue, "links answer").mend.endswith("let the link stand with a reason.")
+    links.waive_link(issue.pk, editor=editor, revision=1, url=own, reason=REASON)
+    approve(issue, approver)
+
+
 def test_a_partners_dead_link_is_given_another_address(issue: Issue) -> None:
     block = PartnerBlock.objects.create(issue=issue, partner=list_partners()[0] if list_partners() else "P", headline="H", text="T",
                                         url="https://partner.net/gone")

@@ -8,11 +8,13 @@ from django.utils import timezone
 
 from tests.issues.paper import NOW, headlines, make_story, sections
 from worker.errors import BroadsheetError, ConflictError
-from worker.issues import arrange, edit, history, regroup
+from worker.issues import arrange, edit, history, links, regroup
 from worker.issues.changes import placement_mark, titles_mark
 from worker.issues.differences import read_differences, rewind
 from worker.issues.draft import draft_issue
 from worker.issues.snapshot import BLOCK_FIELDS, PLACEMENT_FIELDS, take_snapshot
+from worker.press.approve import approve_issue, withdraw_approval
+from worker.press.render import render_proof
 from worker.storage.models import AuditEntry, Change, Editor, Issue, Item, PartnerBlock, Placement, Section, Story
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("editorial_file")]
@@ -301,3 +303,26 @@ def test_the_machines_draft_is_the_issue_with_every_change_taken_back(issue: Iss
     assert "from place 5 to place 1" in found["E"].signs
     assert found["C"].signs == ("dropped",)
     assert "D" not in found or "dropped" not in found["D"].signs
+
+
+def test_an_outlet_that_was_left_out_is_among_what_differs(issue: Issue, editor: Editor) -> None:
+    placement = find(issue, "B")
+    links.leave_out_source(issue.pk, editor=editor, revision=1, placement_id=placement.pk, url=placement.sources[-1]["url"])
+    issue.refresh_from_db()
+    found = read_differences(issue)
+    assert [(one.title, one.signs) for one in found.stories] == [("B", (f"{placement.sources[-1]['outlet']} is left out",))]
+    assert found.same == 4
+
+
+def test_the_log_holds_what_saved_itself_before_an_approval_and_nothing_later_is_folded_into_it(
+        issue: Issue, editor: Editor, approver: Editor) -> None:
+    for headline in ("Ca", "Cab"):
+        write(issue, editor, find(issue, headline[:-1]), headline, auto=True)
+    approve_issue(issue.pk, editor=approver, proof_sha256=render_proof(Issue.objects.get(pk=issue.pk)).sha256,
+                  check=lambda issue, proof: [])
+    last = AuditEntry.objects.filter(action="rewrite").order_by("pk").last()
+    assert last is not None
+    assert (last.actor, last.detail["after"]["headline"]) == (editor.email, "Cab")
+    withdraw_approval(issue.pk, editor=approver)
+    write(issue, editor, find(issue, "Cab"), "Cabl", auto=True)
+    assert Change.objects.count() == 2

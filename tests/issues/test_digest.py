@@ -44,7 +44,8 @@ def test_it_tells_each_story_of_the_week_in_the_words_that_were_printed(editor: 
     monday = tell("Harbour bridge opens", "Ferry fleet goes electric", feeds=("first-outlet", "third-outlet"))
     tell("Tram line extended", at=NOW + DAY)
     printed = monday.placements.get(position=0)
-    Placement.objects.filter(pk=printed.pk).update(headline="The bridge is open", topics=["policy"], edited_by=editor)
+    Placement.objects.filter(pk=printed.pk).update(headline="The bridge is open", topics=["policy"], edited_by=editor,
+                                                   sources_left_out=[printed.sources[1]["url"]])
 
     digest = draft_digest("daily", now=SUNDAY)
 
@@ -54,7 +55,7 @@ def test_it_tells_each_story_of_the_week_in_the_words_that_were_printed(editor: 
     assert (digest.subject, digest.preheader) == ("Daily, the week: The bridge is open", "Tram line extended")
     lead = digest.placements.get(position=0)
     printed.refresh_from_db()
-    for name in ("story_id", "summary", "sentences", "sources", "topics", "edited_by_id"):
+    for name in ("story_id", "summary", "sentences", "sources", "sources_left_out", "topics", "edited_by_id"):
         assert getattr(lead, name) == getattr(printed, name), name
     assert (lead.kind, lead.since) == ("new", None)
     assert lead.reasons == ["led the issue of Monday", "reported by 2 outlets"]
@@ -85,7 +86,9 @@ def test_a_later_chapter_of_a_thread_takes_the_place_of_the_first_which_can_be_p
     assert headlines(digest) == ["Regulators look into Norvane"]
     assert digest.left_out == [{"story": first.story_id, "headline": "As the editor put it",
                                 "reason": "updated in the issue of Tuesday by “Regulators look into Norvane”"}]
+    Placement.objects.filter(pk=first.pk).update(sources_left_out=["https://gone.example/"])
     pull_in(digest.pk, editor=editor, revision=1, story_id=first.story_id)
+    assert digest.placements.get(story=first.story_id).sources_left_out == ["https://gone.example/"]
     assert headlines(digest) == ["Regulators look into Norvane", "As the editor put it"], "as it was printed"
     pulled = digest.placements.get(story=first.story)
     assert (pulled.kind, pulled.reasons, pulled.edited_by) == ("new", ["pulled in by editor@example.com"], editor)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.issues.paper import NOW, headlines, make_story, sections, send_out
 from worker.errors import ConflictError
-from worker.issues import edit, regroup
+from worker.issues import edit, links, regroup
 from worker.issues.draft import draft_issue
 from worker.press.preflight import check_proof
 from worker.press.render import render_proof
@@ -122,3 +122,13 @@ def test_a_draft_outlives_a_merge_of_all_it_holds_and_a_split_of_that(issue: Iss
                         editor=editor)
     assert sound(issue)
     assert Placement.objects.filter(issue=issue).count() == 3
+
+
+def test_an_outlet_that_was_left_out_of_either_story_stays_left_out_when_they_are_merged(issue: Issue, editor: Editor) -> None:
+    goes, stays = (issue.placements.get(headline=one) for one in ("Ferry fleet goes electric", "Tram line extended"))
+    dead = goes.sources[-1]["url"]
+    links.leave_out_source(issue.pk, editor=editor, revision=1, placement_id=goes.pk, url=dead)
+    regroup.merge_into(issue.pk, editor=editor, revision=2, placement_id=goes.pk, into=stays.pk)
+    assert dead in [source["url"] for source in issue.placements.get(story=stays.story).sources]
+    issue.refresh_from_db()
+    assert dead not in render_proof(issue).text

@@ -9,7 +9,7 @@ import pytest
 
 from tests.issues.paper import NOW, headlines, make_story
 from worker.errors import BroadsheetError, ConflictError
-from worker.issues import arrange, edit, history, partners, regroup
+from worker.issues import arrange, edit, history, links, partners, regroup
 from worker.issues.draft import draft_issue
 from worker.issues.snapshot import take_snapshot
 from worker.press.render import render_proof
@@ -145,6 +145,8 @@ ACTS: dict[str, Act] = {
     "merge on the stories page": lambda i, e, p, r: regroup.merge_stories([p[0].story_id, p[1].story_id], editor=e),
     "split": _split,
     "lead outlet": lambda i, e, p, r: arrange.lead_with(**_of(i, e), placement_id=p[0].pk, outlet=len(p[0].sources) - 1),
+    "leave out source": lambda i, e, p, r: links.leave_out_source(**_of(i, e), placement_id=p[0].pk, url=p[0].sources[-1]["url"]),
+    "waive link": lambda i, e, p, r: links.waive_link(**_of(i, e), url=p[0].sources[0]["url"], reason=f"{REASON} {r.random()}"),
 }
 
 
@@ -316,3 +318,20 @@ def test_an_editor_who_is_gone_does_not_stand_in_the_way(issue: Issue, editor: E
     first.refresh_from_db()
     assert (first.headline, first.edited_by) == ("By one who left", None)
     assert step(history.undo, issue, approver).startswith("Undone: somebody rewrote")
+
+
+@pytest.mark.parametrize("name", ["split", "merge"])
+def test_a_ruling_that_another_draft_undid_and_did_again_is_still_undone_here(issue: Issue, editor: Editor, name: str) -> None:
+    other = draft_issue("aitrends", now=NOW, again=True)
+    before, made = look(issue), issue.changes.count()
+    assert act(name, issue, editor, random.Random(1))
+    for verb in (history.undo, history.redo, history.undo, history.redo):
+        step(verb, other, editor)
+    states = [look(issue)]
+    for _ in range(issue.changes.count() - made):
+        step(history.undo, issue, editor)
+        states.append(look(issue))
+    agree(states[-1], before)
+    for state in states[-2::-1]:
+        step(history.redo, issue, editor)
+        agree(look(issue), state)

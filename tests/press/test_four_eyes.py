@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from django.db import connection
 from tests.issues.paper import NOW, make_story
 from worker import editorial
 from worker.errors import BroadsheetError, ConfigurationError, ConflictError
-from worker.issues import edit
-from worker.issues.draft import draft_issue
+from worker.issues import edit, history
+from worker.issues.draft import draft_issue, hold_overdue
 from worker.press.approve import approve_issue, let_go, withdraw_approval
 from worker.press.render import render_proof
 from worker.press.signatures import find_others, find_signatures
@@ -125,6 +126,29 @@ def test_an_editor_signs_nothing_and_a_blocked_issue_is_not_signed(issue: Issue,
     with pytest.raises(BroadsheetError, match="may not go out"):
         sign(issue, approver)
     assert not Signature.objects.exists()
+
+
+def test_one_signature_does_not_keep_the_deadline_off_and_counts_when_the_same_is_opened_again(
+        issue: Issue, approver: Editor, second: Editor) -> None:
+    sign(issue, approver)
+    assert hold_overdue(now=NOW + timedelta(hours=4)) == [issue.pk]
+    with pytest.raises(ConflictError, match="only a draft can"):
+        sign(issue, second)
+    edit.reopen(issue.pk, editor=approver, revision=2)
+    assert isinstance(sign(issue, second), Edition)
+
+
+def test_an_undo_back_to_what_was_signed_is_signed_and_nothing_else_is(issue: Issue, approver: Editor, second: Editor) -> None:
+    sign(issue, approver)
+    placement = issue.placements.all()[1]
+    edit.drop(issue.pk, editor=approver, revision=1, placement_id=placement.pk)
+    history.undo(issue.pk, editor=approver, revision=2)
+    history.redo(issue.pk, editor=approver, revision=3)
+    assert isinstance(sign(issue, second), Signature), "they are the first to let this go"
+    history.undo(issue.pk, editor=approver, revision=4)
+    with pytest.raises(BroadsheetError, match="nobody but"):
+        approve_issue(issue.pk, editor=approver, proof_sha256=render_proof(issue).sha256)
+    assert isinstance(sign(issue, second), Edition)
 
 
 def test_one_pair_of_eyes_is_enough_elsewhere(editorial_file: Path, issue: Issue, approver: Editor) -> None:

@@ -79,7 +79,8 @@ def _find_soon(now: datetime, only: Mapping[str, int]) -> Iterator[Event]:
         newsletter = newsletters[issue.newsletter]
         send_by = deadline(newsletter, issue.drafted_at)
         if warn_moment(newsletter, issue.drafted_at) <= now < send_by:
-            yield Event(AlarmKind.SOON, issue, f"soon {issue.pk} {int(send_by.timestamp())}")
+            # A draft that an approval was taken back of waits anew, and whoever was not told before the approval is told now.
+            yield Event(AlarmKind.SOON, issue, f"soon {issue.pk} {int(send_by.timestamp())} {int(issue.drafted_at.timestamp())}")
 
 
 def list_addresses() -> list[str]:

@@ -80,6 +80,8 @@ def _compare(
         signs.append("pinned")
     if _first(one) != _first(two):
         signs.append(f"{_first(two) or 'no outlet'} comes first")
+    signs += [f"{source.get('outlet') or 'an outlet'} is left out" for source in two["sources"]
+              if source.get("url") in two["sources_left_out"] and source.get("url") not in one["sources_left_out"]]
     headline, summary = _weave(one, two, "headline"), _weave(one, two, "summary")
     return StoryDifference(int(pk), two["headline"], headline, summary, tuple(signs), waivers)
 

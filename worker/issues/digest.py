@@ -25,7 +25,7 @@ from worker.storage.models import Issue, Kind, Placement, Section, Story, Waiver
 from worker.stories.memory import Memory, find_carried, find_survivor, items_of, say_day, trace_merged
 
 # What a digest takes over from the issue that told a story: an editor let it stand.
-_WORDS = ("headline", "summary", "sentences", "sources", "topics", "edited_by_id")
+_WORDS = ("headline", "summary", "sentences", "sources", "sources_left_out", "topics", "edited_by_id")
 
 
 @dataclass(frozen=True)

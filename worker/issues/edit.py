@@ -248,3 +248,5 @@ def _word(issue: Issue, story: Story, reasons: tuple[str, ...], *, as_told: bool
 def _take_words(placement: Placement, words: Placement) -> None:
     for name in ("headline", "summary", "sentences", "sources", "topics", "kind", "since", "edited_by"):
         setattr(placement, name, getattr(words, name))
+    left_out = [*placement.sources_left_out, *words.sources_left_out]
+    placement.sources_left_out = list(dict.fromkeys(left_out))  # a page that is gone is so whoever words the story

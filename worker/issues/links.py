@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
+
 from worker.errors import BroadsheetError, ConflictError
 from worker.issues.edit import NOTE_LENGTH, REASON_LEAST
 from worker.issues.revise import open_draft
@@ -50,7 +52,8 @@ def waive_link(issue_id: int, *, editor: Editor, revision: int, url: str, reason
     with open_draft(issue_id, editor, revision, "waive link", follow=False) as (issue, detail):
         placed = issue.placements.filter(dropped=False)
         links = {str(source.get("url", "")) for placement in placed for source in printed_sources(placement)}
-        if url not in links | set(issue.partner_blocks.values_list("url", flat=True)):
+        is_own = url.startswith(f"{settings.BASE_URL}/")  # the terms, or the issue that an update follows
+        if not is_own and url not in links | set(issue.partner_blocks.values_list("url", flat=True)):
             raise ConflictError("this issue does not hold that link any more; read it again")
         issue.links_waived = [*(one for one in issue.links_waived if one["url"] != url), {"url": url, "reason": reason}]
         detail.update(url=url, reason=reason)

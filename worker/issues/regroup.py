@@ -100,9 +100,17 @@ def reverse(entry_id: int, *, editor: Editor, issues: Sequence[Issue], but: Issu
         done = rulings.undo_ruling(entry.pk, editor)
     else:
         done = rulings.redo_ruling(entry.detail["entry"], editor)
-        Change.objects.filter(ruling=entry.detail["entry"]).update(ruling=done.entry_id)
+        Change.objects.filter(ruling__in=_find_same(done)).update(ruling=done.entry_id)
     _bring_along([issue for issue in issues if issue.pk != but.pk], done, editor)
     return Regrouped(done, tuple(issues))
+
+
+def _find_same(done: Regrouping) -> list[int]:
+    """Return the audit entries of this merge or split, each time it was made or done again: the last of them alone is in force."""
+    last = AuditEntry.objects.get(pk=done.entry_id)
+    touched = set(rulings.find_touched(last))
+    return [one.pk for one in AuditEntry.objects.filter(action=last.action, subject=last.subject)
+            if set(rulings.find_touched(one)) == touched]
 
 
 def lock_with(issue_id: int, ruling: int | None) -> tuple[list[Issue], Issue]:
@@ -204,6 +212,7 @@ def _join(group: Sequence[Placement], story: Story, editor: Editor, words_of: in
     for name in ("headline", "summary", "sentences", "kind", "since", "pinned", "edited_by"):
         setattr(stays, name, getattr(chosen, name))
     stays.sources, stays.topics = list_sources(story, paper), read_topics(story, paper)
+    stays.sources_left_out = list(dict.fromkeys(url for one in group for url in one.sources_left_out))
     stays.position = min((one.position for one in live), default=stays.position)
     stays.save()
     for placement in group:

@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from worker import editorial
 from worker.errors import BroadsheetError, ConflictError
+from worker.issues.changes import find_open_runs
 from worker.issues.corrections import printed_with
 from worker.issues.find import lock_issue
-from worker.issues.revise import record
+from worker.issues.revise import close_runs, record
 from worker.press.preflight import Finding, check_proof, list_blocking
 from worker.press.proof import Proof, hash_proof
 from worker.press.render import Check, render_proof
@@ -75,6 +76,7 @@ def approve_issue(
             approved_by=editor, approved_at=timezone.now())
         Correction.objects.filter(pk__in=printed, issue__digest=issue.digest).update(printed_in=issue)
         _change_state(issue, IssueState.APPROVED)
+        close_runs(issue, find_open_runs(issue))  # nobody writes on in it
         if wants_two(issue):
             sign(issue, editor, proof.sha256)
         record(editor, "approve", issue, {"sha256": proof.sha256, **(headcount or {})})
