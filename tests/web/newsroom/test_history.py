@@ -108,7 +108,7 @@ def test_a_waiver_is_taken_back_and_stands_in_the_way_again(issue: Issue, editor
     assert story.waived == [waiver]
     post(editors_desk, issue, "unwaive", first, waiver=waiver.pk)
     sheet = editors_desk.get(f"/desk/issues/{issue.pk}/").context["sheet"]
-    assert sheet.blocked
+    assert sheet.blocking
     assert sheet.sections[0][1][0].waived == []
     assert sheet.sections[0][1][0].waivers == [Waiver.objects.get()]
     page = editors_desk.get(where(issue, "differences")).text

@@ -72,7 +72,7 @@ def _check_address(reading: Reading) -> Iterator[Finding]:
     blocking = urlsplit(settings.SENDER_URL).scheme != "maildir"
     faults = []
     if not address:
-        faults = [Fault("POSTAL_ADDRESS is empty, and the law asks for the publisher's in every mail", "Set POSTAL_ADDRESS.")]
+        faults = [Fault("POSTAL_ADDRESS is empty, and the law asks for the publisher’s in every mail", "Set POSTAL_ADDRESS.")]
     elif address not in " ".join(proof.text.split()) or html_escapes.escape(address, quote=True) not in proof.html:
         faults, blocking = [Fault("the postal address is missing from the mail's foot", "Put it back into the template.")], True
     yield from judge("postal address", faults, address, blocking=blocking)

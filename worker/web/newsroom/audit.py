@@ -36,8 +36,8 @@ WORDS = {
     "reopen": "opened again", "hold": "held", "release": "let go", "resume": "let go on", "pause": "paused",
     "cancel": "cancelled", "start": "started", "schedule": "gave an hour to", "unschedule": "took back the hour of",
     "rewrite": "rewrote a story of", "move": "moved a story in", "drop": "dropped a story from",
-    "restore": "put a story back into", "pull in": "put a story into", "renew": "put new words of a story into",
-    "retitle": "changed the titles of", "waive": "let words stand in", "correct": "corrected",
+    "restore": "put a story back into", "pull in": "pulled a story into", "renew": "put new words of a story into",
+    "retitle": "rewrote the subject or preheader of", "waive": "waived a doubt in", "correct": "corrected",
     "add partner block": "put a partner’s content into", "edit partner block": "changed a partner’s content in",
     "remove partner block": "took a partner’s content out of", "test mail": "sent a test mail of",
     "merge stories": "merged others into", "split story": "split", "undo merge": "took back a merge of",
@@ -51,8 +51,8 @@ WORDS = {
     "signed in by link": "signed in by a link, as", "undo": "undid a change of", "redo": "did again a change of",
     "pin": "pinned or unpinned a story of", "section": "put a story into another section of", "merge": "merged two stories of",
     "split": "split a story of", "lead outlet": "put another outlet first in", "unwaive": "took a waiver back in",
+    "ended own sessions": "ended sessions of", "used a recovery code": "used a recovery code, as",
     "leave out source": "left an outlet out of", "waive link": "let a dead link stand in", "sign": "signed, as the first of two,",
-    "saved by itself": "ended what saved itself in",
 }
 
 

@@ -152,11 +152,6 @@ class Sheet:
         return part_findings(self.findings, self.kept)
 
     @property
-    def blocked(self) -> bool:
-        """Tell whether a finding stands against approval."""
-        return any(finding.blocking and not finding.ok for finding in self.findings)
-
-    @property
     def loose(self) -> Sequence[tuple[str, str]]:
         """What was typed into a form that is no longer on the page, as (label, text)."""
         if self.kept is None or self._has_form(self.kept):

@@ -167,6 +167,6 @@
     if (opens) document.getElementById(opens.dataset.opens).showModal();
   });
   document.addEventListener("desk:shown", tellTabs);
-  document.addEventListener("click", (event) => event.target.closest?.(".done, .news .close")?.remove());
+  document.addEventListener("click", (event) => event.target.closest?.(".done")?.remove());
   showPane();
 })();
