@@ -101,7 +101,7 @@ def why_silent(url: str, *, seconds: float = 3.0) -> str:
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=seconds, socket_timeout=seconds) as client:
             client.ping()
-    except (redis.RedisError, ValueError, OSError) as error:
+    except (redis.RedisError, TypeError, ValueError, OSError) as error:  # TypeError: an option after "?" that there is not
         return " ".join(str(error).split())[:200] or type(error).__name__
     return ""
 

@@ -33,6 +33,7 @@ def test_it_asks_for_a_password_and_hides_it(tmp_path: Path) -> None:
     assert parts.password not in repr(server)
     server.stop()
     assert "refused" in why_silent(server.url)
+    assert "there_is_no_such" in why_silent(f"{server.url}?there_is_no_such=1"), "a mistyped option is said, not raised"
 
 
 def test_two_do_not_share_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ def sign_in_there(page: Any, editor: Any) -> None:
 
 
 def list_pages(issue: Any, editor: Any, **others: Any) -> dict[str, str]:
-    """Return the address of each page at the desk that answers a GET with HTML, by its name; new ones come by themselves."""
+    """Return the address of each page at the desk that answers a GET with a whole one, by its name; new ones come by themselves."""
     from worker.web.newsroom.urls import urlpatterns
 
     client: Client = sign_in(editor)
@@ -25,6 +25,7 @@ def list_pages(issue: Any, editor: Any, **others: Any) -> dict[str, str]:
     for name in (str(pattern.name) for pattern in urlpatterns):
         address = find_address(name, issue, **others)
         answer = client.get(address) if name not in LEAVING else None
-        if answer is not None and answer.status_code == 200 and answer.headers.get("Content-Type", "").startswith("text/html"):
+        is_html = answer is not None and answer.status_code == 200 and answer["Content-Type"].startswith("text/html")
+        if answer is not None and is_html and "<html" in answer.text:  # not a part that a page fetches
             found[name] = address
     return found
