@@ -21,3 +21,11 @@ def tab_to(page: Any, locator: Any) -> None:
             return
         page.keyboard.press("Tab")
     raise AssertionError(f"{locator} cannot be reached by keyboard")
+
+
+def show_decision(page: Any) -> None:
+    """Bring the decision of an issue to the front: a phone shows one pane at a time."""
+    tab = page.locator("#panetabs a[href='#decision']")
+    if tab.is_visible():
+        tab.click()
+    page.locator("#decision").wait_for()
