@@ -25,6 +25,7 @@ def tab_to(page: Any, locator: Any) -> None:
 
 def show_decision(page: Any) -> None:
     """Bring the decision of an issue to the front: a phone shows one pane at a time."""
+    page.locator("#decision").wait_for(state="attached")
     tab = page.locator("#panetabs a[href='#decision']")
     if tab.is_visible():
         tab.click()
