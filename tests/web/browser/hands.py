@@ -23,10 +23,10 @@ def tab_to(page: Any, locator: Any) -> None:
     raise AssertionError(f"{locator} cannot be reached by keyboard")
 
 
-def show_decision(page: Any) -> None:
-    """Bring the decision of an issue to the front: a phone shows one pane at a time."""
-    page.locator("#decision").wait_for(state="attached")
-    tab = page.locator("#panetabs a[href='#decision']")
+def show_pane(page: Any, name: str) -> None:
+    """Bring a pane of an issue's page to the front (stories, proof, decision): a phone shows one at a time."""
+    page.locator(f"#{name}").wait_for(state="attached")
+    tab = page.locator(f"#panetabs a[href='#{name}']")
     if tab.is_visible():
         tab.click()
-    page.locator("#decision").wait_for()
+    page.locator(f"#{name}").wait_for()

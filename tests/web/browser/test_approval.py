@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.delivery.editions import add_offer, add_reader, draft_for_topics
-from tests.web.browser.hands import assert_fits, show_decision, tab_to
+from tests.web.browser.hands import assert_fits, show_pane, tab_to
 from worker.delivery.audience import freeze_audience, start_issue
 from worker.press.approve import approve_issue
 from worker.press.render import render_proof
@@ -32,7 +32,7 @@ def _sign_in(page: Any, onward: str) -> None:
     page.get_by_label("E-mail address").fill("chief@example.com")
     page.get_by_label("Password").fill("correct horse battery")
     page.keyboard.press("Enter")
-    show_decision(page)
+    show_pane(page, "decision")
 
 
 def _assert_accessible(page: Any) -> None:
@@ -106,7 +106,7 @@ class TestWithoutScript:
         assert_fits(page)
         with page.expect_navigation():
             page.get_by_role("button", name="Save these words").click()
-        show_decision(page)
+        show_pane(page, "decision")
         with page.expect_navigation():
             page.get_by_role("button", name="Approve, send later").click()
         page.locator("#stop > summary").click()

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.utils import timezone
 
-from tests.web.browser.hands import assert_fits, show_decision, tab_to
+from tests.web.browser.hands import assert_fits, show_pane, tab_to
 from tests.web.newsroom.browsers import sign_in
 from tests.web.newsroom.conftest import make_story  # noqa: F401  (a fixture)
 from worker.issues.draft import draft_issue
@@ -42,7 +42,7 @@ def open_desk(page: Any, issue: Issue, editor: Editor) -> None:
     cookie = sign_in(editor).cookies["sessionid"]
     page.context.add_cookies([{"name": "sessionid", "value": cookie.value, "url": settings.BASE_URL}])
     page.goto(f"/desk/issues/{issue.pk}/")
-    show_decision(page)
+    show_pane(page, "decision")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -114,7 +114,7 @@ class TestWithoutScript:
         open_desk(page, issue, editor)
         with page.expect_navigation():
             page.get_by_role("button", name="Leave this outlet out").click()
-        show_decision(page)
+        show_pane(page, "decision")
         assert page.get_by_text("Nothing blocks approval").is_visible()
         with page.expect_navigation():
             page.get_by_role("button", name="Check now").click()

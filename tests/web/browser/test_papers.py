@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.readers.everything import make_reader
-from tests.web.browser.hands import assert_fits, tab_to
+from tests.web.browser.hands import assert_fits, show_pane, tab_to
 from tests.web.newsroom.browsers import sign_in
 from tests.wordings import join
 from worker.delivery.audience import freeze_audience, start_issue
@@ -135,15 +135,17 @@ def test_an_editor_enters_rewrites_and_approves(page: Any, paper: Issue, approve
     page.goto(f"/desk/issues/{paper.pk}/")
     assert_fits(page)
     story = page.locator(f"#story-{paper.placements.first().pk}")
+    story.locator("summary").first.click()
     story.get_by_text("Edit", exact=True).click()
     story.locator("[name=headline]").fill("A headline an editor wrote")
     story.get_by_role("button", name="Save").click()
-    page.get_by_text("A headline an editor wrote").first.wait_for()
+    story.locator("h4", has_text="A headline an editor wrote").wait_for()
     assert paper.placements.first().headline == "A headline an editor wrote"
-    frame = page.frame_locator("iframe").first
-    frame.get_by_text("A headline an editor wrote").first.wait_for()
+    show_pane(page, "proof")
+    page.frame_locator("iframe[name=proof-mail]").get_by_text("A headline an editor wrote").first.wait_for()
+    show_pane(page, "decision")
     page.get_by_role("button", name="Approve, send later").click()
-    page.get_by_text("Approved.").first.wait_for()
+    page.get_by_text("Approved").first.wait_for()
     paper.refresh_from_db()
     assert paper.state == IssueState.APPROVED
     assert_fits(page)
