@@ -26,6 +26,7 @@ def tab_to(page: Any, locator: Any) -> None:
 def show_pane(page: Any, name: str) -> None:
     """Bring a pane of an issue's page to the front (stories, proof, decision): a phone shows one at a time."""
     page.locator(f"#{name}").wait_for(state="attached")
+    page.wait_for_load_state()  # until the styles are there, a desktop shows the tabs too
     tab = page.locator(f"#panetabs a[href='#{name}']")
     if tab.is_visible():
         tab.click()
