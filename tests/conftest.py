@@ -115,7 +115,9 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests without a database (DATABASE_TESTS=only), or all others (none)."""
+    """Leave out the tests without a database (DATABASE_TESTS=only), or all others (none). Those with a browser come last: its event
+    loop stays in the thread, where a test of asyncio could not start one of its own any more."""
+    items.sort(key=lambda item: "chromium" in getattr(item, "fixturenames", ()))
     wanted = os.environ.get("DATABASE_TESTS")
     if wanted in ("only", "none"):
         left_out = {item for item in items if _uses_database(item) is not (wanted == "only")}
