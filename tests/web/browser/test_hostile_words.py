@@ -118,7 +118,9 @@ def _fill(make_story: Callable[..., Story], titles: list[str], chief: Editor) ->
         placement.save()
     issue.refresh_from_db()
     issue.subject = titles[0][:150].replace("\r", " ").replace("\n", " ") or "x"
-    issue.left_out = [{"story": story.pk, "headline": story.headline, "reason": story.headline} for story in stories[-20:]]
+    others = [story.pk for story in stories if not issue.placements.filter(story=story).exists()]
+    issue.left_out = [{"story": pk, "headline": words, "reason": words}  # every word there is, over as many rows as there can be
+                      for number, pk in enumerate(others) for words in [" ".join(titles[number::len(others)])]]
     issue.save()
     AuditEntry.objects.create(actor=titles[0][:200], action=CORPUS[1][:40], subject=f"issue {issue.pk}",
                               detail={CORPUS[0]: CORPUS[2], "items": list(CORPUS)})
